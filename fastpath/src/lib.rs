@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod engine;
 pub mod features;
+pub mod grpc;
 pub mod metrics;
 #[cfg(feature = "python")]
 mod python;

@@ -15,6 +15,7 @@ _GROUND = {"status", "wire"}
 MAY_USE = {
     "status": {"wire"},
     "wire": {"status"},
+    "grpc": {"status"},
     "spec": _GROUND,
     "features": _GROUND | {"spec"},
     "metrics": {"status"},
