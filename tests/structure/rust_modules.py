@@ -21,7 +21,8 @@ MAY_USE = {
     "metrics": {"status"},
     "batch": _GROUND | {"spec", "features", "metrics"},
     "engine": _GROUND | {"spec", "features", "metrics", "batch"},
-    PYTHON_DOOR: _GROUND | {"spec", "features", "metrics", "batch", "engine"},
+    "door": _GROUND | {"grpc", "batch", "engine"},
+    PYTHON_DOOR: _GROUND | {"grpc", "spec", "features", "metrics", "batch", "engine", "door"},
 }
 
 _NOT_CODE = re.compile(

@@ -6,6 +6,7 @@ pub mod model;
 pub mod reply;
 pub mod routes;
 pub mod run;
+pub mod stream;
 
 use std::io;
 use std::sync::Arc;
