@@ -38,6 +38,7 @@ class SlowModel:
     """Written into a model repository, as version 1."""
 
     def __init__(self, repository: Path) -> None:
+        self.repository = repository
         write_model(repository, _NAME, 1, Slow(_BATCH_MS), _TOML)
 
     def work(self) -> Work:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.doors import closed_loop
@@ -35,14 +36,22 @@ _MB = 1e6
 _ONLY_TORCH = "import torch; torch.ones(64, 64) @ torch.ones(64, 64); print(open('/proc/self/status').read())"
 
 
-def measure(door: str, place: Place, work: Work, growth_requests: int | None) -> Memory:
+@dataclass(frozen=True)
+class Wanted:
+    """The model in front of which calls pile up, and the work of which there is much, so many calls of it."""
+
+    slow: SlowModel
+    work: Work
+    growth_requests: int | None
+
+
+def measure(door: str, place: Place, wanted: Wanted) -> Memory:
     """Raises UnavailableError where there is no such door."""
-    repository = place.folder / "slow"
-    slow = SlowModel(repository).work()
-    with penstock(door, repository, [*place.flags, "--default-timeout-ms", "300000"]) as server:
-        above_mb, in_flight = _with_many_in_flight(server, slow, place.folder)
+    flags = [*place.flags, "--default-timeout-ms", "300000"]
+    with penstock(door, wanted.slow.repository, flags) as server:
+        above_mb, in_flight = _with_many_in_flight(server, wanted.slow.work(), place.folder)
     with penstock(door, place.repository, place.flags) as server:
-        growth_mb, requests = _growth(server, work, place.folder, growth_requests)
+        growth_mb, requests = _growth(server, wanted.work, place.folder, wanted.growth_requests)
     return Memory(above_mb, in_flight, growth_mb, requests)
 
 

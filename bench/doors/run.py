@@ -20,6 +20,7 @@ from bench.doors.servers import Place, Server, UnavailableError
 from bench.feature_model import FeatureModel
 from bench.fraud_model import FEATURES, FraudModel
 from bench.question import Work
+from bench.slow_model import SlowModel
 from penstock.runtime import load_torchscript
 
 # Different rows for the sampler, so that an answer that belongs to another call is seen.
@@ -140,16 +141,17 @@ class _Run:
         )
 
     def _memory(self) -> None:
+        slow = SlowModel(self._folder / "slow")
+        wanted = memory.Wanted(slow, self._works[FRAUD_1], self._plan.growth_requests)
         for door in self._plan.servers:
             if door not in DOORS:
                 continue
             try:
-                found = memory.measure(door, self._place, self._works[FRAUD_1], self._plan.growth_requests)
+                self._results.memory[door] = memory.measure(door, self._place, wanted)
             except UnavailableError as error:
                 self._missing(door, error)
                 continue
-            self._results.memory[door] = found
-            _say(f"{MEMORY}, {door}: {found}")
+            _say(f"{MEMORY}, {door}: {self._results.memory[door]}")
 
     def _missing(self, name: str, error: UnavailableError) -> None:
         sentence = f"{name}: {error}"
