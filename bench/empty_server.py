@@ -1,4 +1,4 @@
-"""The floor of the grpcio door: a bare grpc.aio server on uvloop whose raw handler returns empty bytes.
+"""What grpc.aio costs by itself: a bare grpc.aio server on uvloop whose raw handler returns empty bytes.
 
 `python -m bench.empty_server OPTIONS` takes channel options as JSON, an object, listens on a free port of the loopback
 interface, prints the port, and serves until it is killed.

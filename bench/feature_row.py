@@ -61,6 +61,8 @@ ops = [{{ hash = {{ buckets = 100_000 }} }}]
 to = "lists"
 """
 
+NAME = "features"
+
 Row = dict[str, list[Any]]
 
 
@@ -75,10 +77,10 @@ def write_model_folder(folder: Path) -> None:
     (folder / "model.toml").write_text(_TENSORS_TOML + "".join(features))
 
 
-def examples_request(rows: int) -> bytes:
-    """A serialized PredictRequest with one Example a row."""
-    request = prediction_pb2.PredictRequest(model_name="features")
-    for row in _rows(rows):
+def examples_request(rows: int, seed: int = 40) -> bytes:
+    """A serialized PredictRequest with one Example a row; other rows for another seed."""
+    request = prediction_pb2.PredictRequest(model_name=NAME)
+    for row in _rows(rows, seed):
         features = request.examples.add().features.feature
         for name, values in row.items():
             kind = {float: "float_list", bytes: "bytes_list", int: "int64_list"}[type(values[0])]
@@ -88,8 +90,8 @@ def examples_request(rows: int) -> bytes:
 
 def columns_request(rows: int) -> bytes:
     """The same rows as a serialized PredictRequest with one Column a feature, integers at eight bytes each."""
-    request = prediction_pb2.PredictRequest(model_name="features")
-    made = _rows(rows)
+    request = prediction_pb2.PredictRequest(model_name=NAME)
+    made = _rows(rows, 40)
     for name, first in made[0].items():
         column = request.columns.add(name=name)
         kind = {float: "floats", bytes: "strings", int: "fixed_ints"}[type(first[0])]
@@ -100,8 +102,8 @@ def columns_request(rows: int) -> bytes:
     return request.SerializeToString()
 
 
-def _rows(rows: int) -> list[Row]:
-    random = Random(40)
+def _rows(rows: int, seed: int) -> list[Row]:
+    random = Random(seed)
     return [_row(random) for _ in range(rows)]
 
 

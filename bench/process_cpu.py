@@ -13,7 +13,7 @@ _TIMES = slice(11, 15)
 
 def tree_cpu_s(pid: int) -> float:
     """User and system time of the whole process tree so far, in steps of a tick (10 ms) for each process."""
-    return sum(_cpu_s(each) for each in _tree(pid))
+    return sum(_cpu_s(each) for each in tree(pid))
 
 
 def own_cpu_s() -> float:
@@ -29,12 +29,13 @@ def machine_cpu_s() -> float:
     return (user + nice + system + irq + softirq) / _TICKS_PER_S
 
 
-def _tree(pid: int) -> list[int]:
-    tree = [pid]
-    for each in tree:
+def tree(pid: int) -> list[int]:
+    """The process and all that it started."""
+    found = [pid]
+    for each in found:
         for task in Path(f"/proc/{each}/task").iterdir():
-            tree += map(int, (task / "children").read_text().split())
-    return tree
+            found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def _cpu_s(pid: int) -> float:

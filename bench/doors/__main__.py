@@ -1,0 +1,98 @@
+"""`python -m bench.doors`: measures, prints the report and writes it."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import load, machine
+from bench.doors import memory
+from bench.doors.cases import LABELS, PARTS
+from bench.doors.report import is_quiet, report, summary
+from bench.doors.run import Plan, measure
+from bench.sampler import WrongAnswerError
+
+_RESULTS = Path(__file__).parents[1] / "results"
+
+
+def main() -> None:
+    arguments = _arguments()
+    plan = Plan(
+        parts=arguments.only,
+        servers=arguments.servers,
+        rounds=arguments.rounds,
+        requests=arguments.requests,
+        seconds=arguments.seconds,
+        growth_requests=arguments.growth_requests,
+        flags=shlex.split(arguments.serve_flags),
+    )
+    try:
+        circumstances = machine.circumstances("bench.doors") | {
+            "load generator": load.generator(),
+            "rounds": f"{plan.rounds}, interleaved",
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            results = measure(plan, Path(folder))
+    except (load.LoadError, WrongAnswerError) as error:
+        sys.exit(f"doors: {error}")
+    text = report(circumstances, results)
+    print(text)
+    if arguments.dry_run:
+        return
+    if not is_quiet(results):
+        print("doors: nothing written: other processes took the servers' CPU", file=sys.stderr)
+        return
+    arguments.output.mkdir(exist_ok=True)
+    (arguments.output / "doors.md").write_text(text)
+    (arguments.output / "doors_summary.md").write_text(summary(circumstances, results))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.doors", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the medians are given (5)")
+    parser.add_argument(
+        "--seconds", type=float, default=2.2, help="about how long one load on one server takes (2.2)"
+    )
+    parser.add_argument(
+        "--requests", type=int, help="requests a round, for every server, in place of --seconds"
+    )
+    parser.add_argument(
+        "--only", type=_names(PARTS), default=list(PARTS), metavar="CASE,…", help=", ".join(PARTS)
+    )
+    parser.add_argument(
+        "--servers",
+        type=_names(tuple(LABELS)),
+        default=list(LABELS),
+        metavar="NAME,…",
+        help=", ".join(LABELS),
+    )
+    parser.add_argument(
+        "--growth-requests",
+        type=int,
+        help=f"calls over which memory must not grow ({memory.GROWTH_REQUESTS:,}, fewer at a slow door)",
+    )
+    parser.add_argument("--serve-flags", default="", help="further flags of penstock serve, in one argument")
+    parser.add_argument("--output", type=Path, default=_RESULTS, help="folder of the report (bench/results)")
+    parser.add_argument("--dry-run", action="store_true", help="print, write no file")
+    return parser.parse_args()
+
+
+class _names:  # noqa: N801 - argparse calls it as it calls a type
+    """A list of known names, separated by commas, in the order in which they are known."""
+
+    def __init__(self, known: tuple[str, ...]) -> None:
+        self._known = known
+
+    def __call__(self, text: str) -> list[str]:
+        names = text.split(",")
+        unknown = [name for name in names if name not in self._known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(self._known)}")
+        return [name for name in self._known if name in names]
+
+
+if __name__ == "__main__":
+    main()

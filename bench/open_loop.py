@@ -1,0 +1,67 @@
+"""Open-loop load from another process: calls on a fixed schedule, each latency counted from its scheduled start."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import native
+from bench.load import LoadError
+
+_CONNECTIONS = 16
+_WARM_UP_S = 0.5
+_DRAIN_S = 5.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """So many calls a second for so many seconds; `answer_bytes` is the size of a right answer."""
+
+    address: str
+    method: str
+    request: bytes
+    answer_bytes: int
+    rate: float
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class OpenLoopResult:
+    """What the generator saw. `lag_p99_us`: how late it sent, which is part of every latency."""
+
+    sent: int
+    errors: dict[str, int]
+    p50_us: float
+    p99_us: float
+    p999_us: float
+    max_us: float
+    lag_p99_us: float
+    achieved_rate: float
+
+
+def run(schedule: Schedule, folder: Path) -> OpenLoopResult:
+    """Sends all calls and waits for their answers; files go to `folder`. Raises LoadError where it could not."""
+    message = folder / "open_loop_message"
+    message.write_bytes(schedule.request)
+    command = [
+        *(str(native.program("openloop")), "--address", schedule.address, "--path", schedule.method),
+        *("--message", str(message), "--answer-bytes", str(schedule.answer_bytes)),
+        *("--rate", str(schedule.rate), "--duration-s", str(schedule.duration_s)),
+        *("--connections", str(_CONNECTIONS), "--warm-up-s", str(_WARM_UP_S), "--drain-s", str(_DRAIN_S)),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ends by itself
+    if done.returncode != 0:
+        raise LoadError(done.stderr)
+    found = json.loads(done.stdout)
+    return OpenLoopResult(
+        sent=found["sent"],
+        errors=found["errors"],
+        p50_us=found["p50_us"],
+        p99_us=found["p99_us"],
+        p999_us=found["p99.9_us"],
+        max_us=found["max_us"],
+        lag_p99_us=found["lag_p99_us"],
+        achieved_rate=found["achieved_rate"],
+    )
