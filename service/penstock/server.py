@@ -86,6 +86,7 @@ class _Server:
             max_timeout_ms=settings.max_timeout_ms,
             max_send_bytes=settings.max_send_bytes,
             server_version=__version__,
+            linger=settings.door == "grpcio",
         )
 
     async def run(self) -> bool:
