@@ -71,7 +71,9 @@ class Settings:
     max_send_bytes: int = _setting(16 * _MIB, "largest answer", unit="bytes", low=1024, high=1024 * _MIB)
     # Common edge proxies use the same number; a client that needs more opens more connections.
     max_concurrent_streams: int = _setting(100, "calls at a time on one connection", low=1, high=65536)
-    max_stream_in_flight: int = _setting(64, "requests at a time on one PredictStream", low=1, high=4096)
+    max_stream_in_flight: int = _setting(
+        64, "requests at a time on one PredictStream or ModelStreamInfer", low=1, high=4096
+    )
     default_timeout_ms: int = _setting(
         30_000, "time for a call whose caller sets no deadline", unit="ms", low=1, high=3_600_000
     )

@@ -24,11 +24,13 @@ from penstock._fastpath import Calls, Engine, __version__
 from penstock.config import Settings
 from penstock.errors import CallFailed, ListenError
 from penstock.health import Health
+from penstock.open_streams import OpenStreams
 from penstock.pb import inference_pb2, prediction_pb2, probe_pb2
 from penstock.reflection import Reflection
 from penstock.repository import Model
 from penstock.rpc_handlers import rpc_handlers
 from penstock.servicer import RAW_METHODS, InferenceServicer, PredictionServicer, ProbeServicer, Served
+from penstock.stream_forms import MAX_ADDED_BYTES
 
 _INFERENCE = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 _PREDICTION = prediction_pb2.DESCRIPTOR.services_by_name["Prediction"]
@@ -82,7 +84,7 @@ class _Doors:
 
     grpc_server: grpc.aio.Server
     health: Health
-    prediction: PredictionServicer
+    streams: OpenStreams
     port: int
     metrics_port: int
 
@@ -120,13 +122,13 @@ class _Server:
         """Everything that listens. It is alive from here on, and ready once the models are."""
         settings = self._settings
         served = Served(self._models, __version__, self._not_ready)
-        prediction = PredictionServicer(calls, settings.max_stream_in_flight)
+        streams = OpenStreams(calls.cancel, settings.max_stream_in_flight)
         server = grpc.aio.server(options=grpc_options(settings))
         # In the order in which they are looked through for a call's method.
         server.add_generic_rpc_handlers(
             (
-                rpc_handlers(_INFERENCE, InferenceServicer(served, calls), RAW_METHODS),
-                rpc_handlers(_PREDICTION, prediction, RAW_METHODS),
+                rpc_handlers(_INFERENCE, InferenceServicer(served, calls, streams), RAW_METHODS),
+                rpc_handlers(_PREDICTION, PredictionServicer(calls, streams), RAW_METHODS),
                 rpc_handlers(_PROBE, ProbeServicer(served)),
             )
         )
@@ -147,7 +149,7 @@ class _Server:
         await server.start()
         loading = [f"{model.name}/{model.version}" for model in self._models.values()]
         log.info("listening", host=settings.host, port=port, metrics_port=metrics_port, loading=loading)
-        return _Doors(server, healths, prediction, port, metrics_port)
+        return _Doors(server, healths, streams, port, metrics_port)
 
     def _start_loading(self, doors: _Doors) -> threading.Thread:
         loop = asyncio.get_running_loop()
@@ -204,7 +206,7 @@ class _Server:
         log.info("draining", in_flight=self._engine.in_flight(), timeout_s=settings.drain_timeout_s)
         await asyncio.sleep(settings.drain_delay_s)
         self._engine.drain()
-        doors.prediction.drain()
+        doors.streams.drain()
         doors.health.close()
         # The port stays open meanwhile: what reaches a grpc server that stops is answered CANCELLED, by the
         # engine UNAVAILABLE.
@@ -230,7 +232,8 @@ def grpc_options(settings: Settings) -> list[tuple[str, int]]:
     """The channel arguments of the server, which whatever is compared with it must have too."""
     return [
         ("grpc.max_receive_message_length", settings.max_receive_bytes),
-        ("grpc.max_send_message_length", settings.max_send_bytes),
+        # The engine holds answers to the setting; a stream wraps each in a message that is a little larger.
+        ("grpc.max_send_message_length", settings.max_send_bytes + MAX_ADDED_BYTES),
         ("grpc.max_concurrent_streams", settings.max_concurrent_streams),
         # grpc spreads it by 10 percent, so that clients that came together do not come again together.
         ("grpc.max_connection_age_ms", settings.max_connection_age_s * 1000),

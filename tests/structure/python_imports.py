@@ -13,7 +13,7 @@ SERVICE = Path("service/penstock")
 # Who may import a library; a folder name stands for all modules in it.
 ONLY_IN = {
     "torch": {"runtime"},
-    "grpc": {"server", "servicer", "rpc_handlers", "health", "reflection", "client", "pb"},
+    "grpc": {"server", "servicer", "open_streams", "rpc_handlers", "health", "reflection", "client", "pb"},
     "grpc_health": {"health"},
     "grpc_reflection": {"reflection"},
     "penstock._fastpath": {
@@ -37,8 +37,9 @@ ENVIRONMENT_ONLY_IN = {"config"}
 FLOORS = (
     {"errors"},
     {"config"},
-    {"rpc_handlers"},
-    {"runtime", "health", "reflection", "predict_stream"},
+    {"rpc_handlers", "stream_forms"},
+    {"runtime", "health", "reflection", "request_stream"},
+    {"open_streams"},
     {"repository", "servicer"},
     {"server"},
     {"commands"},
