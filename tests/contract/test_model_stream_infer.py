@@ -22,6 +22,7 @@ from tests.waiting import wait_for
 
 MIB = 1 << 20
 SLOW_MS = 200
+# Long enough for a few calls beside them, on a machine that has other things to do.
 BUSY_RUNS = 3
 STREAM_IN_FLIGHT = 4
 MAX_SEND_BYTES = 1024
@@ -179,12 +180,12 @@ def test_a_quick_answer_waits_for_the_slow_one_before_it_and_holds_up_no_other_s
     slow_server: ServerProcess, slow_channel: grpc.Channel
 ) -> None:
     slow = Conversation(slow_channel)
-    slow.send(rows("slow", 1, id="slow"), rows("echo", 2, id="quick"), BAD)
-    wait_for(lambda: in_flight(slow_server) == 1)
+    slow.send(*[rows("slow", 1, id="slow")] * BUSY_RUNS, rows("echo", 2, id="quick"), BAD)
+    wait_for(lambda: in_flight(slow_server) == BUSY_RUNS)
     assert ids(list(stream(slow_channel, iter([rows("echo", 3, id="other")])))) == ["other"]
-    assert in_flight(slow_server) == 1
+    assert in_flight(slow_server) > 0
     slow.end()
-    assert ids(list(slow.call)) == ["slow", "quick", "bad"]
+    assert ids(list(slow.call)) == [*["slow"] * BUSY_RUNS, "quick", "bad"]
 
 
 def test_a_request_whose_model_raises_fails_alone(slow_channel: grpc.Channel) -> None:
