@@ -100,8 +100,8 @@ class Engine:
     ) -> Self:
         """`max_send_bytes` is 16 MiB unless given.
 
-        `linger`: model threads wait a moment for more requests where that pays, behind the grpcio door, which shares the
-        interpreter's lock with them.
+        `linger`: model threads wait a moment for more requests where that pays, behind the grpcio door, which
+        shares the interpreter's lock with them.
         """
 
     def add_version(self, spec: ModelSpec, version: int) -> Queue:
