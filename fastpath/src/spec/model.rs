@@ -11,6 +11,8 @@ use crate::wire::predict_request::MAX_ROWS;
 
 /// Longest name of a model, tensor or feature, in bytes.
 pub const MAX_NAME_BYTES: usize = 128;
+/// Most model threads of one model version.
+const MAX_INSTANCES: usize = 64;
 
 /// What a model.toml says, checked.
 #[derive(Debug)]
@@ -88,9 +90,11 @@ impl ModelSpec {
                  batching.max_batch_rows, which is {max_batch_rows}"
             )));
         }
-        let instances = text.instances.count as usize;
-        if instances == 0 || instances > 64 {
-            return Err(Fault::new(format!("instances.count is {instances}; it must be 1 to 64")));
+        let instances = text.instances.count.map_or_else(instances_by_cores, |count| count as usize);
+        if instances == 0 || instances > MAX_INSTANCES {
+            return Err(Fault::new(format!(
+                "instances.count is {instances}; it must be 1 to {MAX_INSTANCES}"
+            )));
         }
         let inputs = checked_inputs(&text)?;
         let outputs = checked_outputs(&text)?;
@@ -224,6 +228,13 @@ fn check_dims(name: &str, dims: &[i64]) -> Result<(), Fault> {
         )));
     }
     Ok(())
+}
+
+/// A model thread for every two cores that the process may use, by its cgroup's limit too: the other half decodes and
+/// answers. Threads beyond that would only make batches smaller.
+fn instances_by_cores() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (cores / 2).clamp(1, MAX_INSTANCES)
 }
 
 /// Names of models, tensors and features are printable, without NUL, and at most 128 bytes.

@@ -56,16 +56,11 @@ impl Default for BatchingText {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct InstancesText {
-    pub count: u32,
-}
-
-impl Default for InstancesText {
-    fn default() -> Self {
-        Self { count: 1 }
-    }
+    /// None: by the cores of the process.
+    pub count: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import sys
 
 from penstock import config
@@ -11,6 +12,8 @@ from penstock.channel import checked_address
 from penstock.client import Client
 from penstock.errors import ConfigError
 
+# For the metrics port on this machine.
+_PROBE_TIMEOUT_S = 2.0
 # A server that listens on every address is asked on the one that every machine has.
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
@@ -39,7 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Gives 0 for SERVING, else 1; one line either way. Raises ConfigError."""
-    address = arguments.address or _address_of(config.load_settings({}))
+    settings = config.load_settings({})
+    if not arguments.address and settings.tls_certificate:
+        return _probed(settings, arguments.service)
+    address = arguments.address or _address_of(settings)
     try:
         checked_address(address)
     except ValueError as error:
@@ -53,6 +59,25 @@ def run(arguments: argparse.Namespace) -> int:
     except CallError as error:
         status = str(error)
     sys.stdout.write(f"{address} {arguments.service or 'server'}: {status}\n")
+    return 0 if status == "SERVING" else 1
+
+
+def _probed(settings: config.Settings, service: str) -> int:
+    """Asks the metrics port, which speaks no TLS; it knows the server as a whole."""
+    paths = {"": "/readyz", "readiness": "/readyz", "liveness": "/livez"}
+    if service not in paths:
+        raise ConfigError(f"--service: found {service!r}, allowed with TLS and no ADDRESS: readiness or liveness")
+    host = _LOOPBACK.get(settings.metrics_host, settings.metrics_host)
+    address = f"{host}:{settings.metrics_port}"
+    connection = http.client.HTTPConnection(host, settings.metrics_port, timeout=_PROBE_TIMEOUT_S)
+    try:
+        connection.request("GET", paths[service])
+        status = "SERVING" if connection.getresponse().status == http.HTTPStatus.OK else "NOT_SERVING"
+    except OSError as error:
+        status = f"cannot be reached: {error.strerror or error}"
+    finally:
+        connection.close()
+    sys.stdout.write(f"{address} {service or 'server'}: {status}\n")
     return 0 if status == "SERVING" else 1
 
 
