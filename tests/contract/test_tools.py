@@ -1,8 +1,6 @@
 """grpcurl and ghz find the services by reflection alone, and call them without an error."""
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +11,7 @@ from google.protobuf import json_format
 
 from penstock.pb import prediction_pb2 as pb
 from tests.contract.tensors import raw_request
+from tests.programs import program
 from tests.server_process import ServerProcess
 
 PROTO = Path(__file__).parents[2] / "proto"
@@ -27,11 +26,8 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def tool(name: str) -> Run:
-    """Runs a program found on PATH, in $GOBIN or in ~/go/bin."""
-    places = [os.environ.get("PATH", ""), os.environ.get("GOBIN", ""), str(Path.home() / "go" / "bin")]
-    path = shutil.which(name, path=os.pathsep.join(filter(None, places)))
-    if path is None:
-        pytest.skip(f"{name} is not on PATH, in $GOBIN or in ~/go/bin; tests/tools.sh installs it")
+    """Runs a program; without it the test skips."""
+    path = program(name)
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([path, *arguments], capture_output=True, text=True, timeout=90, check=False)
