@@ -101,6 +101,8 @@ class FrameConnection:
             host, port = self._address.rsplit(":", 1)
             self._socket = socket.create_connection((host, int(port)), PATIENCE_S)
         self._socket.settimeout(self._patience_s)
+        if self._socket.family != socket.AF_UNIX:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reader = threading.Thread(target=self._read)
         self.send(self._opening)
         if self._reads:
@@ -121,6 +123,8 @@ class FrameConnection:
 
     def vanish(self) -> None:
         """Ends the connection with a TCP reset, as a client does whose machine cleans up after it."""
+        self._socket.shutdown(socket.SHUT_RD)
+        self._reader.join(PATIENCE_S)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
@@ -259,7 +263,8 @@ class FrameConnection:
         elif isinstance(frame, DataFrame):
             stream.body += bytes(frame.data)
         elif isinstance(frame, RstStreamFrame):
-            stream.reset_code = frame.error_code
+            # What is on the way meanwhile may earn a second one.
+            stream.reset_code = frame.error_code if stream.reset_code is None else stream.reset_code
         elif isinstance(frame, SettingsFrame | PingFrame) and "ACK" not in frame.flags:
             # A peer that leaves these unanswered is taken for dead; everything else is the test's.
             self._owed.append(acknowledgement(frame).serialize())

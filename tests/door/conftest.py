@@ -14,7 +14,7 @@ from tests.connection import connection
 from tests.server_process import ServerProcess
 
 # Of CPU. Long enough that what is sent behind a running batch finds it running.
-SLOW_MS = 300
+SLOW_MS = 1000
 
 
 @pytest.fixture(scope="session")
