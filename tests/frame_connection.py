@@ -26,12 +26,15 @@ from hyperframe.frame import (
     PingFrame,
     RstStreamFrame,
     SettingsFrame,
+    WindowUpdateFrame,
 )
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 # For what comes at once on an idle machine.
 PATIENCE_S = 30.0
 _HEAD_BYTES = 9
+# HTTP/2's largest, unless a peer allows more.
+_FRAME_BYTES = 1 << 14
 Headers = Sequence[tuple[str, str]]
 
 
@@ -74,6 +77,7 @@ class FrameConnection:
         preface: bytes = PREFACE,
         read: bool = True,
         patience_s: float | None = None,
+        answer_pings: bool = True,
     ) -> None:
         self._address = address
         self._opening = preface
@@ -82,6 +86,7 @@ class FrameConnection:
         if self._greets:
             self._opening += SettingsFrame(0, settings=settings or {}).serialize()
         self._reads = read
+        self._answers_pings = answer_pings
         self._patience_s = patience_s or PATIENCE_S
         self._encoder = Encoder()
         self._decoder = Decoder()
@@ -177,6 +182,22 @@ class FrameConnection:
         )
         return stream
 
+    def send_body(self, stream: int, body: bytes) -> None:
+        """DATA as the server makes room for it on the stream; of the connection's room nothing is known here."""
+        sent = 0
+        while sent < len(body):
+            self.wait(lambda sent=sent: self._room(stream) > sent, "room for the request")
+            piece = body[sent : min(sent + _FRAME_BYTES, self._room(stream))]
+            sent += len(piece)
+            self.send(DataFrame(stream, data=piece, flags=["END_STREAM"] if sent == len(body) else []))
+
+    def _room(self, stream: int) -> int:
+        """How many bytes of a request the server has made room for."""
+        frames = list(self.frames)
+        initial = frames[0].settings[SettingsFrame.INITIAL_WINDOW_SIZE]
+        updates = [frame for frame in frames if isinstance(frame, WindowUpdateFrame)]
+        return int(initial + sum(frame.window_increment for frame in updates if frame.stream_id == stream))
+
     def answer(self, stream: int) -> Stream:
         """Waits for the end of a stream."""
         self.wait(lambda: self.stream(stream).over, f"the end of stream {stream}")
@@ -213,6 +234,15 @@ class FrameConnection:
 
     def _acknowledgements(self) -> int:
         return sum(isinstance(frame, SettingsFrame) and "ACK" in frame.flags for frame in self.frames)
+
+    def answer_pings(self) -> None:
+        """Answers those that have come, where they were not to be answered by themselves."""
+        self._answers_pings = True
+        pings = [frame for frame in self.frames if isinstance(frame, PingFrame) and "ACK" not in frame.flags]
+        self.send(*map(acknowledgement, pings))
+
+    def _is_to_answer(self, frame: Frame) -> bool:
+        return isinstance(frame, SettingsFrame) or (isinstance(frame, PingFrame) and self._answers_pings)
 
     def _read(self) -> None:
         data = b""
@@ -265,7 +295,7 @@ class FrameConnection:
         elif isinstance(frame, RstStreamFrame):
             # What is on the way meanwhile may earn a second one.
             stream.reset_code = frame.error_code if stream.reset_code is None else stream.reset_code
-        elif isinstance(frame, SettingsFrame | PingFrame) and "ACK" not in frame.flags:
+        elif "ACK" not in frame.flags and self._is_to_answer(frame):
             # A peer that leaves these unanswered is taken for dead; everything else is the test's.
             self._owed.append(acknowledgement(frame).serialize())
         stream.ended |= "END_STREAM" in frame.flags
