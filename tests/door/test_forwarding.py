@@ -89,7 +89,8 @@ async def test_the_deadline_passes_through_and_is_kept() -> None:
     async with forwarding() as (_, recorder, channel):
         await channel.unary_unary(ECHO)(b"", timeout=40)
         assert recorder.time_left is not None
-        assert 0 < recorder.time_left <= 40
+        # The client rounds it up.
+        assert 30 < recorder.time_left < 50
         await channel.unary_unary(ECHO)(b"")
         assert recorder.time_left is None
         with pytest.raises(grpc.aio.AioRpcError) as late:
