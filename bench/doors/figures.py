@@ -31,10 +31,14 @@ class Round:
 
 @dataclass(frozen=True)
 class Memory:
-    """What a process holds beyond one that has imported torch and no more."""
+    """What a process holds beyond one that has imported torch and no more.
+
+    `in_flight` is how many calls waited at the same time, `failed` how many of them were not answered as they should be.
+    """
 
     above_torch_mb: float
     in_flight: int
+    failed: int
     growth_mb: float
     growth_requests: int
 
@@ -68,6 +72,8 @@ def spread(figures: Sequence[float], form: str) -> str:
     """The median, with the least and the most behind; a dash for nothing."""
     if not figures:
         return "–"
+    if len(figures) == 1:
+        return f"{figures[0]:{form}}"
     return f"{median(figures):{form}} ({min(figures):{form}} … {max(figures):{form}})"
 
 
