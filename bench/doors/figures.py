@@ -33,7 +33,7 @@ class Round:
 class Memory:
     """What a process holds beyond one that has imported torch and no more.
 
-    `in_flight` is how many calls waited at the same time, `failed` how many of them were not answered as they should be.
+    `in_flight` is how many calls waited at the same time, `failed` how many were not answered as they should be.
     """
 
     above_torch_mb: float
@@ -59,9 +59,12 @@ class Results:
         return self.rounds.get((case, server), ())
 
     def ratios(self, case: str, server: str, other: str) -> list[float]:
-        """CPU a request over the other server's, each round by itself; empty where one was not measured."""
+        """CPU a request over the other server's, each round by itself; empty where one was not measured.
+
+        A round may be too short for the clock of the other's CPU time: it gives no ratio.
+        """
         pairs = zip(self.of(case, server), self.of(case, other), strict=False)
-        return [one.cpu_us / another.cpu_us for one, another in pairs]
+        return [one.cpu_us / another.cpu_us for one, another in pairs if another.cpu_us > 0]
 
     def others_cores(self) -> float:
         """In the median round, of the case and server that had it worst."""
