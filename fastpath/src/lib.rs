@@ -4,8 +4,10 @@
 //! with the feature of that name; everything else builds and tests without Python.
 
 pub mod batch;
+pub mod door;
 pub mod engine;
 pub mod features;
+pub mod grpc;
 pub mod metrics;
 #[cfg(feature = "python")]
 mod python;

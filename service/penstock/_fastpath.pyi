@@ -3,7 +3,7 @@
 Every class is safe to use from any thread; methods that wait or work for long release the GIL.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, Self, final
@@ -15,6 +15,7 @@ __all__ = [
     "Batch",
     "Batches",
     "Calls",
+    "Door",
     "Engine",
     "ModelSpec",
     "Queue",
@@ -22,6 +23,7 @@ __all__ = [
     "SpecError",
     "TensorSpec",
     "__version__",
+    "cores",
     "decode_outputs",
     "encode_columns",
 ]
@@ -128,6 +130,45 @@ class Engine:
     def serve_metrics(self, host: str, port: int) -> int:
         """Serves /metrics, /livez and /readyz on a thread of its own; gives the port. Raises OSError."""
 
+    def open_door(
+        self,
+        host: str,
+        port: int,
+        *,
+        upstream: str | tuple[str, int],
+        settings: Mapping[str, Any],
+        tls: tuple[bytes, bytes, bytes | None] | None = None,
+    ) -> Door:
+        """Opens the fast door: hot methods are answered, all other calls go to `upstream`.
+
+        `upstream` is where the grpcio server listens: a Unix socket's path, or a loopback address and port. `settings`
+        holds io_threads, pin_threads, max_receive_bytes, max_concurrent_streams, max_stream_in_flight,
+        max_connections, max_connection_age_s and response_compression ("none", "gzip" or "zstd"). `tls` is the
+        certificate chain, the private key and who signs clients' certificates, as PEM; without it plaintext is spoken.
+        Raises OSError where the address cannot be bound, ValueError for certificates that cannot be used.
+        """
+
+@final
+class Door:
+    """The HTTP/2 listener in Rust, on threads of its own."""
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on, chosen by the system where 0 was asked for."""
+
+    @property
+    def connections(self) -> int:
+        """Connections that stand."""
+
+    def set_tls(self, tls: tuple[bytes, bytes, bytes | None]) -> None:
+        """New handshakes use these; connections that stand keep theirs. Raises ValueError."""
+
+    def drain(self) -> None:
+        """Tells every connection to go (GOAWAY, twice); calls finish. The port stays open."""
+
+    def stop(self, grace_s: float) -> None:
+        """Waits at most so long for connections to end, then closes the port and ends the threads."""
+
 @final
 class Calls:
     """Where an asyncio loop hands in raw requests and gets raw answers back, in bulk."""
@@ -199,6 +240,9 @@ class Batch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool: ...
+
+def cores() -> int:
+    """Cores that this process may use: by its affinity and its cgroup's CPU limit, at least 1."""
 
 def encode_columns(
     model_name: str,

@@ -50,7 +50,14 @@ def _setting(
     choices: tuple[str, ...] = (),
 ) -> Any:
     """A field of Settings; the field's type and what is declared here say all there is to know of it."""
-    metadata = {"help": help_text, "unit": unit, "low": low, "high": high, "choices": choices}
+    metadata = {
+        "help": help_text,
+        "unit": unit,
+        "low": low,
+        "high": high,
+        "choices": choices,
+        "may_be_empty": default == "",
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -62,6 +69,17 @@ class Settings:
     # Loopback: a server that is open to the network is somebody's decision, not a default.
     host: str = _setting("127.0.0.1", "address that gRPC listens on; 0.0.0.0: every address")
     port: int = _setting(8001, "gRPC port; 0: any free one", low=0, high=65535)
+    door: str = _setting(
+        "fast", "what listens: HTTP/2 in Rust, or grpcio's own server alone", choices=("fast", "grpcio")
+    )
+    # A thread for each core that the process may use, by its cgroup's limit too.
+    io_threads: int = _setting(
+        0, "threads that the fast door's connections share; 0: as many as there are cores", low=0, high=256
+    )
+    pin_threads: bool = _setting(default=False, help_text="keep each I/O thread on a core of its own")
+    tls_certificate: str = _setting("", "PEM file of the certificate chain; empty: no TLS")
+    tls_key: str = _setting("", "PEM file of the certificate's private key")
+    tls_client_ca: str = _setting("", "PEM file of who signs clients' certificates; empty: clients need none")
     metrics_host: str = _setting("127.0.0.1", "address that /metrics, /livez and /readyz listen on")
     metrics_port: int = _setting(
         8002, "port of /metrics, /livez and /readyz; 0: any free one", low=0, high=65535
@@ -71,6 +89,14 @@ class Settings:
     max_send_bytes: int = _setting(16 * _MIB, "largest answer", unit="bytes", low=1024, high=1024 * _MIB)
     # Common edge proxies use the same number; a client that needs more opens more connections.
     max_concurrent_streams: int = _setting(100, "calls at a time on one connection", low=1, high=65536)
+    max_connections: int = _setting(
+        1024, "connections at a time at the fast door; more wait to be accepted", low=1, high=1_000_000
+    )
+    response_compression: str = _setting(
+        "none",
+        "how the fast door compresses answers of 1 KiB and more for clients who accept that",
+        choices=("none", "gzip", "zstd"),
+    )
     max_stream_in_flight: int = _setting(64, "requests at a time on one PredictStream", low=1, high=4096)
     default_timeout_ms: int = _setting(
         30_000, "time for a call whose caller sets no deadline", unit="ms", low=1, high=3_600_000
@@ -164,7 +190,19 @@ def load_settings(flags: Mapping[str, Any], environment: Mapping[str, str] | Non
             f"default_timeout_ms: found {settings.default_timeout_ms}, "
             f"allowed: at most max_timeout_ms, which is {settings.max_timeout_ms}"
         )
+    _check_tls(settings)
     return settings
+
+
+def _check_tls(settings: Settings) -> None:
+    """A certificate without its key, or what only makes sense with one, is somebody's mistake."""
+    if bool(settings.tls_certificate) != bool(settings.tls_key):
+        missing, given = (
+            ("tls_key", "tls_certificate") if settings.tls_certificate else ("tls_certificate", "tls_key")
+        )
+        raise ConfigError(f"{missing}: found nothing, allowed: a PEM file, because {given} is set")
+    if settings.tls_client_ca and not settings.tls_certificate:
+        raise ConfigError("tls_certificate: found nothing, allowed: a PEM file, because tls_client_ca is set")
 
 
 def silence_grpc() -> None:
@@ -254,9 +292,13 @@ def _from_text(kind: type, found: object) -> object:
 
 def _within(value: Any, metadata: Mapping[str, Any]) -> bool:
     if isinstance(value, str):
-        return value in metadata["choices"] if metadata["choices"] else bool(value) and value.isprintable()
+        return value in metadata["choices"] if metadata["choices"] else _is_text(value, metadata)
     # NaN compares false to every bound.
     return metadata["low"] is None or metadata["low"] <= value <= metadata["high"]
+
+
+def _is_text(value: str, metadata: Mapping[str, Any]) -> bool:
+    return value.isprintable() and (bool(value) or metadata["may_be_empty"])
 
 
 def _allowed(field: dataclasses.Field[Any]) -> str:
@@ -266,7 +308,7 @@ def _allowed(field: dataclasses.Field[Any]) -> str:
     if isinstance(field.default, bool):
         return "true or false"
     if isinstance(field.default, str):
-        return "printable text that is not empty"
+        return "printable text" if field.metadata["may_be_empty"] else "printable text that is not empty"
     kind = "a whole number" if isinstance(field.default, int) else "a number"
     unit = f" {field.metadata['unit']}" if field.metadata["unit"] else ""
     return f"{kind} from {field.metadata['low']} to {field.metadata['high']}{unit}"

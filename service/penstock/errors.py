@@ -19,6 +19,10 @@ class ListenError(PenstockError):
     """An address that cannot be listened on; names it."""
 
 
+class TlsError(PenstockError):
+    """A certificate, key or authority that cannot be used: names the setting and the file."""
+
+
 class ModelLoadError(PenstockError):
     """A model file that does not load or does not warm up. The process lives on without the model."""
 

@@ -11,7 +11,7 @@ from tests.contract import repository
 from tests.server_process import ServerProcess
 
 # Every contract test runs at every door, and every door answers alike.
-DOORS = ("grpcio",)
+DOORS = ("grpcio", "fast")
 
 
 @pytest.fixture(scope="session", params=DOORS)
@@ -24,7 +24,7 @@ def door(request: pytest.FixtureRequest) -> str:
 def server(door: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server of tests.contract.repository, all models SERVING."""
     folder = tmp_path_factory.mktemp("models")
-    with ServerProcess(repository.write(folder)) as process:
+    with ServerProcess(repository.write(folder), "--door", door) as process:
         assert process.serving["event"] == "serving"
         yield process
 

@@ -13,12 +13,13 @@ SERVICE = Path("service/penstock")
 # Who may import a library; a folder name stands for all modules in it.
 ONLY_IN = {
     "torch": {"runtime"},
-    "grpc": {"server", "servicer", "rpc_handlers", "health", "reflection", "client", "pb"},
+    "grpc": {"server", "doors", "servicer", "rpc_handlers", "health", "reflection", "client", "pb"},
     "grpc_health": {"health"},
     "grpc_reflection": {"reflection"},
     "penstock._fastpath": {
         # serving
         "server",
+        "doors",
         "servicer",
         "repository",
         "runtime",
@@ -37,8 +38,8 @@ ENVIRONMENT_ONLY_IN = {"config"}
 FLOORS = (
     {"errors"},
     {"config"},
-    {"rpc_handlers"},
-    {"runtime", "health", "reflection", "predict_stream"},
+    {"rpc_handlers", "certificates"},
+    {"doors", "runtime", "health", "reflection", "predict_stream"},
     {"repository", "servicer"},
     {"server"},
     {"commands"},

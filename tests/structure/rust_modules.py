@@ -15,12 +15,14 @@ _GROUND = {"status", "wire"}
 MAY_USE = {
     "status": {"wire"},
     "wire": {"status"},
+    "grpc": {"status"},
     "spec": _GROUND,
     "features": _GROUND | {"spec"},
     "metrics": {"status"},
     "batch": _GROUND | {"spec", "features", "metrics"},
     "engine": _GROUND | {"spec", "features", "metrics", "batch"},
-    PYTHON_DOOR: _GROUND | {"spec", "features", "metrics", "batch", "engine"},
+    "door": _GROUND | {"grpc", "batch", "engine"},
+    PYTHON_DOOR: _GROUND | {"grpc", "spec", "features", "metrics", "batch", "engine", "door"},
 }
 
 _NOT_CODE = re.compile(

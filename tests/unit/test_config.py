@@ -39,27 +39,50 @@ def test_the_file_may_be_named_by_a_variable_and_a_flag_names_another(tmp_path: 
     assert load_settings({"config": str(tmp_path / "b.toml")}, environment).port == 2
 
 
+# Another value than the default, of settings with choices.
+OTHER_TEXTS = {"door": "grpcio", "response_compression": "zstd", "log_format": "json", "log_level": "error"}
+NEEDED_BESIDE = {
+    "tls_certificate": ["tls_key"],
+    "tls_key": ["tls_certificate"],
+    "tls_client_ca": ["tls_certificate", "tls_key"],
+}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_has_a_flag_a_key_and_a_variable(name: str, tmp_path: Path) -> None:
     default = getattr(Settings(), name)
     if isinstance(default, bool):
         text, value, toml = str(not default).lower(), not default, str(not default).lower()
     elif isinstance(default, str):
-        value = text = {"log_format": "json", "log_level": "error"}.get(name, "other")
+        value = text = OTHER_TEXTS.get(name, "other")
         toml = f'"{value}"'
     else:
         value = default + 1 if name != "default_timeout_ms" else default - 1
         text = toml = str(value)
     file = tmp_path / "penstock.toml"
     file.write_text(f"{name} = {toml}\n")
+    beside = {f"PENSTOCK_{other.upper()}": "file.pem" for other in NEEDED_BESIDE.get(name, ())}
     parser = argparse.ArgumentParser()
     add_flags(parser)
     flag = [] if name == "repository" else ["--" + name.replace("_", "-")]
-    given = [f"--no-{name}"] if value is False else [*flag, text]
-    from_flag = load_settings(vars(parser.parse_args(given)), {})
+    given = [f"--no-{name.replace('_', '-')}"] if value is False else [*flag, text]
+    from_flag = load_settings(vars(parser.parse_args(given)), beside)
     assert getattr(from_flag, name) == value
-    assert getattr(load_settings({"config": str(file)}, {}), name) == value
-    assert getattr(load_settings({}, {f"PENSTOCK_{name.upper()}": text}), name) == value
+    assert getattr(load_settings({"config": str(file)}, beside), name) == value
+    assert getattr(load_settings({}, beside | {f"PENSTOCK_{name.upper()}": text}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"tls_certificate": "a.pem"}, "tls_key"),
+        ({"tls_key": "a.pem"}, "tls_certificate"),
+        ({"tls_client_ca": "a.pem"}, "tls_certificate"),
+    ],
+)
+def test_a_tls_file_without_those_it_needs_is_refused(given: dict[str, str], missing: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{missing}: found nothing, allowed: a PEM file, because "):
+        load_settings(given, {})
 
 
 @pytest.mark.parametrize("name", NAMES)

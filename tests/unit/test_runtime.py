@@ -55,11 +55,12 @@ class Queue:
 
     def __init__(self, *batches: Batch) -> None:
         self.closed = False
-        self.warmed: list[tuple[int, int]] = []
+        self.warmed: list[tuple[str, int]] = []
         self._batches = list(batches)
 
     def warmup_batch(self, rows: int, *_: object) -> Batch:
-        self.warmed.append((threading.get_ident(), rows))
+        # By name: the identity of a thread that has ended is given to the next.
+        self.warmed.append((threading.current_thread().name, rows))
         return Batch(rows, warmup=True)
 
     def batches(self, *_: object) -> Iterator[Batch]:
@@ -83,7 +84,7 @@ def test_each_thread_runs_every_batch_bucket_before_the_start_is_over() -> None:
     queue = Queue()
     threads = model_threads(lambda x: x, queue, instances=2)
     threads.start()
-    runs = {ident: [rows for i, rows in queue.warmed if i == ident] for ident, _ in queue.warmed}
+    runs = {name: [rows for each, rows in queue.warmed if each == name] for name, _ in queue.warmed}
     assert list(runs.values()) == [[1, 1, 1, 2, 2, 2, 4, 4, 4]] * 2
     assert threads.join(10)
 

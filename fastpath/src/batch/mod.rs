@@ -15,6 +15,7 @@ pub mod queue;
 pub mod running;
 mod sweep;
 pub mod ticket;
+pub mod tokens;
 mod waiting;
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use self::pack::{ColumnLayout, OffsetType, PackError, PackedColumn, pack};
 pub use self::queue::Queue;
 pub use self::running::{BatchOf, RunTimes};
 pub use self::ticket::Ticket;
+pub use self::tokens::Tokens;
 use crate::features::rows::RowBlock;
 
 /// How a queue forms batches.

@@ -87,26 +87,47 @@ impl<R: Send + 'static> Queue<R> {
     /// `Unavailable`: closed (see `is_closed`), full, or too late to be answered in time; the last two with
     /// pushback. `DeadlineExceeded`: the deadline has passed at `now`.
     pub fn push(&self, request: Request<R>, now: Instant) -> Result<(), Status> {
-        let deadline = request.ticket.deadline();
+        let mut refusal = None;
+        self.push_all(std::iter::once(request), now, |_, status| refusal = Some(status));
+        refusal.map_or(Ok(()), Err)
+    }
+
+    /// Queues requests in order, with one lock and one wake for all; each is admitted by itself. `refuse` is told of
+    /// those that `push` would give an error for, after the others were queued and with no lock held.
+    pub fn push_all(
+        &self,
+        requests: impl Iterator<Item = Request<R>>,
+        now: Instant,
+        mut refuse: impl FnMut(Request<R>, Status),
+    ) {
+        let mut refused = Vec::new();
+        let mut earliest: Option<Instant> = None;
         let mut state = self.state.lock();
-        if let Err((status, shed)) = self.admit(&state, &request, now) {
-            drop(state);
-            return self.refuse(&request.ticket, status, shed);
+        for request in requests {
+            if let Err((status, shed)) = self.admit(&state, &request, now) {
+                refused.push((request, status, shed));
+            // Under the lock: a cancel after this is seen by the sweep that it asks for, which needs the lock.
+            } else if !request.ticket.is_settled() {
+                let deadline = request.ticket.deadline();
+                earliest = Some(earliest.map_or(deadline, |earliest| earliest.min(deadline)));
+                state.waiting.push_back(request);
+            }
         }
-        // Under the lock: a cancel after this is seen by the sweep that it asks for, which needs the lock.
-        if request.ticket.is_settled() {
-            return Ok(());
-        }
-        state.waiting.push_back(request);
         let full = state.waiting.rows() >= self.settings.max_batch_rows;
         self.metrics().queue_rows.set(state.waiting.rows() as u64);
         drop(state);
-        self.arrived.notify_one();
-        if full && !self.settings.max_queue_delay.is_zero() {
-            self.filled.notify_one();
+        if let Some(earliest) = earliest {
+            self.arrived.notify_one();
+            if full && !self.settings.max_queue_delay.is_zero() {
+                self.filled.notify_one();
+            }
+            self.issuer.alarm.set(earliest);
         }
-        self.issuer.alarm.set(deadline);
-        Ok(())
+        for (request, status, shed) in refused {
+            if let Err(status) = self.refuse(&request.ticket, status, shed) {
+                refuse(request, status);
+            }
+        }
     }
 
     /// Waits for the next batch; none once the queue is closed and empty. Called by model threads.

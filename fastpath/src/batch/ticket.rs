@@ -70,7 +70,9 @@ impl Ticket {
         &self.outbox
     }
 
-    pub(super) fn token(&self) -> u64 {
+    /// What names the call to its outbox.
+    #[must_use]
+    pub fn token(&self) -> u64 {
         self.token
     }
 }

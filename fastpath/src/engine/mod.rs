@@ -6,6 +6,7 @@ pub mod model;
 pub mod reply;
 pub mod routes;
 pub mod run;
+pub mod stream;
 
 use std::io;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::wire::infer_request::InferRequest;
 use crate::wire::predict_request::PredictRequest;
 
 pub use model::Model;
+use model::OutputSelection;
 use reply::{Reply, ReplyForm};
 pub use routes::Routes;
 
@@ -48,6 +50,19 @@ pub struct Engine {
     reaper: Reaper,
     timeouts: Timeouts,
     draining: AtomicBool,
+}
+
+/// A call that has a ticket and waits to be queued.
+pub struct Decoded {
+    version: Arc<Version>,
+    request: Request<Reply>,
+}
+
+impl Decoded {
+    #[must_use]
+    pub fn ticket(&self) -> &Arc<Ticket> {
+        &self.request.ticket
+    }
 }
 
 /// Which message a raw request is.
@@ -99,6 +114,17 @@ impl Engine {
     /// # Errors
     /// The call is refused now; nothing will come through the outbox.
     pub fn submit(&self, method: Method, message: &[u8], caller: Caller) -> Result<Arc<Ticket>, Status> {
+        let Decoded { version, request } = self.decode(method, message, caller)?;
+        let ticket = Arc::clone(&request.ticket);
+        version.queue.push(request, Instant::now())?;
+        Ok(ticket)
+    }
+
+    /// The first half of `submit`, for a caller who queues many at once.
+    ///
+    /// # Errors
+    /// The call is refused now; nothing will come through the outbox.
+    pub fn decode(&self, method: Method, message: &[u8], caller: Caller) -> Result<Decoded, Status> {
         let began = Instant::now();
         if self.draining.load(Ordering::Relaxed) {
             return Err(self.refuse(Status::overloaded("The server is shutting down; try another one.", 0)));
@@ -115,13 +141,8 @@ impl Engine {
                 let names = request.outputs.iter().map(|output| output.name);
                 let outputs = Self::told(&version, version.model.select_outputs(names))?;
                 let block = version.model.decode_infer(&request);
-                let reply = Reply {
-                    form: ReplyForm::Infer,
-                    id: request.id.into(),
-                    outputs,
-                    version: Arc::clone(&version),
-                };
-                self.queue(&version, ("inputs", block), reply, caller, began)
+                let asked = (ReplyForm::Infer, request.id, outputs);
+                self.decoded(version, ("inputs", block), asked, caller, began)
             }
             Method::Predict => {
                 let request = PredictRequest::parse(message).map_err(|error| self.refuse(error.into()))?;
@@ -129,38 +150,45 @@ impl Engine {
                 let outputs =
                     Self::told(&version, version.model.select_outputs(request.outputs.iter().copied()))?;
                 let block = version.model.decode_predict(&request, version.model.spec.max_batch_rows);
-                let reply = Reply {
-                    form: ReplyForm::Predict { receipt: request.receipt },
-                    id: request.id.into(),
-                    outputs,
-                    version: Arc::clone(&version),
-                };
                 let rows_field = if request.columns.is_empty() { "examples" } else { "columns" };
-                self.queue(&version, (rows_field, block), reply, caller, began)
+                let asked = (ReplyForm::Predict { receipt: request.receipt }, request.id, outputs);
+                self.decoded(version, (rows_field, block), asked, caller, began)
             }
         }
     }
 
-    fn queue(
+    /// The second half: queues what was decoded, with one lock and one wake for each model version. `refuse` is told the
+    /// token of a call that is refused; nothing will come through its outbox.
+    pub fn enqueue(decoded: &mut Vec<Decoded>, mut refuse: impl FnMut(u64, Status)) {
+        let now = Instant::now();
+        while let Some(first) = decoded.first() {
+            let version = Arc::clone(&first.version);
+            // Nearly always all of them are for one version.
+            let others = decoded.extract_if(.., |each| Arc::ptr_eq(&each.version, &version));
+            let requests = others.map(|each| each.request);
+            version.queue.push_all(requests, now, |request, status| refuse(request.ticket.token(), status));
+        }
+    }
+
+    fn decoded(
         &self,
-        version: &Arc<Version>,
+        version: Arc<Version>,
         (rows_field, block): (&str, Result<RowBlock, RowsError>),
-        reply: Reply,
+        (form, id, outputs): (ReplyForm, &str, OutputSelection),
         caller: Caller,
         began: Instant,
-    ) -> Result<Arc<Ticket>, Status> {
-        let block = Self::told(version, block.map_err(Status::from))?;
+    ) -> Result<Decoded, Status> {
+        let block = Self::told(&version, block.map_err(Status::from))?;
         let allowed = 1..=version.model.spec.max_batch_rows;
         let counted = version.model.check_rows(rows_field, block.rows, allowed);
-        Self::told(version, counted.map_err(Status::from))?;
-        let now = Instant::now();
+        Self::told(&version, counted.map_err(Status::from))?;
+        let enqueued = Instant::now();
         let timeout = caller.timeout.unwrap_or(self.timeouts.default).min(self.timeouts.max);
         let ticket = version.queue.ticket(caller.outbox, caller.token, began + timeout);
-        let decode_ns = u64::try_from((now - began).as_nanos()).unwrap_or(u64::MAX);
-        let request =
-            Request { block, reply, ticket: Arc::clone(&ticket), enqueued: now, decode_ns, alone: false };
-        version.queue.push(request, now)?;
-        Ok(ticket)
+        let decode_ns = u64::try_from((enqueued - began).as_nanos()).unwrap_or(u64::MAX);
+        let reply = Reply { form, id: id.into(), outputs, version: Arc::clone(&version) };
+        let request = Request { block, reply, ticket, enqueued, decode_ns, alone: false };
+        Ok(Decoded { version, request })
     }
 
     fn version(&self, name: &str, version: &str) -> Result<Arc<Version>, Status> {

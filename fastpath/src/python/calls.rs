@@ -1,6 +1,6 @@
 //! Where an asyncio loop hands in raw requests and takes raw answers back, in bulk.
 //!
-//! A call is a future in a slab that only the loop's thread touches. Answers come from model threads
+//! A call is a future in a table that only the loop's thread touches. Answers come from model threads
 //! and the reaper, which hold no GIL: they lie in the outbox until the loop, woken once for all of
 //! them through a socket, runs `deliver`.
 
@@ -15,7 +15,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::batch::{Answer, Outbox, Ticket};
+use crate::batch::{Answer, Outbox, Ticket, Tokens};
 use crate::engine::{Caller, Engine, Method};
 use crate::status::Status;
 
@@ -32,20 +32,8 @@ pub struct Calls {
     waiting: Mutex<Waiting>,
 }
 
-/// The calls that have no answer yet, by ticket.
-#[derive(Default)]
-struct Waiting {
-    calls: Vec<Slot>,
-    free: Vec<usize>,
-}
-
-#[derive(Default)]
-struct Slot {
-    /// Counts the calls that had this slot, so that a late answer or cancel of an earlier one is told
-    /// apart.
-    turn: u32,
-    call: Option<(Py<PyAny>, Option<Arc<Ticket>>)>,
-}
+/// The calls that have no answer yet: the future, and the ticket once there is one.
+type Waiting = Tokens<(Py<PyAny>, Option<Arc<Ticket>>)>;
 
 struct Inbox {
     answers: Mutex<Vec<Answer>>,
@@ -91,7 +79,7 @@ impl Calls {
         timeout_s: Option<f64>,
         future: Py<PyAny>,
     ) -> PyResult<u64> {
-        let token = locked(&self.waiting).open(future);
+        let token = locked(&self.waiting).insert((future, None));
         let caller = Caller {
             outbox: Arc::clone(&self.inbox) as Arc<dyn Outbox>,
             token,
@@ -105,10 +93,14 @@ impl Calls {
             self.engine.submit(method, message, caller)
         };
         match submitted {
-            Ok(ticket) => locked(&self.waiting).keep(token, ticket),
+            Ok(ticket) => {
+                if let Some((_, kept)) = locked(&self.waiting).get_mut(token) {
+                    *kept = Some(ticket);
+                }
+            }
             Err(status) => {
-                let future = locked(&self.waiting).close(token);
-                if let Some(future) = future {
+                let refused = locked(&self.waiting).take(token);
+                if let Some((future, _)) = refused {
                     self.settle(future.bind(py), Err(&status))?;
                 }
             }
@@ -165,8 +157,8 @@ impl Calls {
     }
 
     fn cancel(&self, ticket: u64) {
-        let cancelled = locked(&self.waiting).cancel(ticket);
-        if let Some(ticket) = cancelled {
+        let cancelled = locked(&self.waiting).take(ticket);
+        if let Some((_, Some(ticket))) = cancelled {
             ticket.cancel();
         }
     }
@@ -178,54 +170,12 @@ impl Calls {
         self.inbox.signalled.store(false, Ordering::SeqCst);
         let answers = std::mem::take(&mut *locked(&self.inbox.answers));
         for answer in answers {
-            let future = locked(&self.waiting).close(answer.token);
-            if let Some(future) = future {
+            let answered = locked(&self.waiting).take(answer.token);
+            if let Some((future, _)) = answered {
                 let result = answer.result.as_ref().map(Vec::as_slice).map_err(Box::as_ref);
                 self.settle(future.bind(py), result)?;
             }
         }
         Ok(())
-    }
-}
-
-impl Waiting {
-    /// A slot for a new call. Its token is the slot's place and turn.
-    fn open(&mut self, future: Py<PyAny>) -> u64 {
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.calls.push(Slot::default());
-            self.calls.len() - 1
-        });
-        let slot = &mut self.calls[place];
-        slot.call = Some((future, None));
-        (u64::from(slot.turn) << 32) | place as u64
-    }
-
-    /// The slot of a call that still waits.
-    fn slot(&mut self, token: u64) -> Option<(usize, &mut Slot)> {
-        let place = usize::try_from(token & u64::from(u32::MAX)).ok()?;
-        let slot = self.calls.get_mut(place)?;
-        (u64::from(slot.turn) == token >> 32 && slot.call.is_some()).then_some((place, slot))
-    }
-
-    fn keep(&mut self, token: u64, ticket: Arc<Ticket>) {
-        if let Some((_, Slot { call: Some((_, kept)), .. })) = self.slot(token) {
-            *kept = Some(ticket);
-        }
-    }
-
-    fn close(&mut self, token: u64) -> Option<Py<PyAny>> {
-        let (place, slot) = self.slot(token)?;
-        slot.turn = slot.turn.wrapping_add(1);
-        let (future, _) = slot.call.take()?;
-        self.free.push(place);
-        Some(future)
-    }
-
-    fn cancel(&mut self, token: u64) -> Option<Arc<Ticket>> {
-        let (place, slot) = self.slot(token)?;
-        slot.turn = slot.turn.wrapping_add(1);
-        let (_, ticket) = slot.call.take()?;
-        self.free.push(place);
-        ticket
     }
 }

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 
 use super::SpecError;
 use super::calls::Calls;
+use super::door::{DoorSettings, Pem, PyDoor, UpstreamAt};
 use super::queue::PyQueue;
 use super::spec::PyModelSpec;
 use crate::engine::{Engine, Model, Timeouts};
@@ -79,6 +80,19 @@ impl PyEngine {
 
     fn calls(&self, make_error: Py<PyAny>) -> PyResult<Calls> {
         Calls::new(Arc::clone(&self.engine), make_error)
+    }
+
+    #[pyo3(signature = (host, port, *, upstream, settings, tls = None))]
+    fn open_door(
+        &self,
+        py: Python<'_>,
+        host: &str,
+        port: u16,
+        upstream: UpstreamAt,
+        settings: DoorSettings,
+        tls: Option<Pem>,
+    ) -> PyResult<PyDoor> {
+        PyDoor::open(py, &self.engine, (host, port), upstream, &settings, tls.as_ref())
     }
 
     fn set_ready(&self, ready: bool) {

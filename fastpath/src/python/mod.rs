@@ -12,6 +12,7 @@ mod array;
 mod batch;
 mod calls;
 mod dlpack;
+mod door;
 mod engine;
 mod message;
 mod queue;
@@ -34,10 +35,17 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<array::Array>()?;
     module.add_class::<engine::PyEngine>()?;
     module.add_class::<calls::Calls>()?;
+    module.add_class::<door::PyDoor>()?;
     module.add_class::<queue::PyQueue>()?;
     module.add_class::<queue::Batches>()?;
     module.add_class::<batch::PyBatch>()?;
+    module.add_function(wrap_pyfunction!(cores, module)?)?;
     module.add_function(wrap_pyfunction!(message::encode_columns, module)?)?;
     module.add_function(wrap_pyfunction!(message::decode_outputs, module)?)?;
     Ok(())
+}
+
+#[pyfunction]
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

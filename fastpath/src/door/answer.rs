@@ -1,0 +1,121 @@
+//! How answers and refusals become HEADERS, DATA and trailers.
+
+use std::future::poll_fn;
+
+use bytes::Buf;
+use h2::Reason;
+use h2::SendStream;
+use h2::server::SendResponse;
+use http::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Response, StatusCode};
+use tokio::time::timeout;
+
+use super::head::{GRPC_ACCEPT_ENCODING, GRPC_ENCODING, Refusal};
+use super::payload::Payload;
+use super::settings::{MIN_COMPRESSED_BYTES, STALL_TIMEOUT, WHOLE_ANSWER_BYTES};
+use crate::grpc::encoding::ACCEPTED;
+use crate::grpc::{Encoding, Framed, ending};
+use crate::status::{Code, Status};
+
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+
+/// The head of a call's answer.
+pub fn head(encoding: Encoding) -> Response<()> {
+    let mut head = Response::new(());
+    let headers = head.headers_mut();
+    headers.reserve(2);
+    headers.insert(CONTENT_TYPE, GRPC);
+    if encoding != Encoding::Identity {
+        headers.insert(GRPC_ENCODING, HeaderValue::from_static(encoding.name()));
+    }
+    head
+}
+
+/// A message as DATA, compressed where that was agreed and gains something.
+pub fn framed(message: Vec<u8>, encoding: Encoding) -> Framed {
+    if encoding != Encoding::Identity
+        && message.len() >= MIN_COMPRESSED_BYTES
+        && let Some(packed) = encoding.compress(&message)
+    {
+        return Framed::new(packed, true);
+    }
+    Framed::new(message, false)
+}
+
+/// Answers a unary call. Errors of the connection are its caller's loss alone.
+pub fn send(mut respond: SendResponse<Payload>, outcome: Result<Vec<u8>, Box<Status>>, encoding: Encoding) {
+    let message = match outcome {
+        Ok(message) => framed(message, encoding),
+        Err(status) => return refuse(&mut respond, &status),
+    };
+    let Ok(mut stream) = respond.send_response(head(encoding), false) else { return };
+    if message.remaining() > WHOLE_ANSWER_BYTES {
+        tokio::task::spawn_local(async move {
+            if write(&mut stream, Payload::Message(message)).await {
+                let _ = stream.send_trailers(ending::ok());
+            }
+        });
+    } else if stream.send_data(Payload::Message(message), false).is_ok() {
+        let _ = stream.send_trailers(ending::ok());
+    }
+}
+
+/// Ends a call with its head alone.
+pub fn refuse(respond: &mut SendResponse<Payload>, status: &Status) {
+    let mut head = head(Encoding::Identity);
+    ending::write(status, head.headers_mut());
+    if status.code == Code::Unimplemented {
+        head.headers_mut().insert(GRPC_ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED));
+    }
+    let _ = respond.send_response(head, true);
+}
+
+/// Ends what is no call.
+pub fn turn_away(mut respond: SendResponse<Payload>, refusal: Refusal) {
+    match refusal {
+        Refusal::Grpc(status) => refuse(&mut respond, &status),
+        Refusal::Http(status) => {
+            let mut head = Response::new(());
+            *head.status_mut() = status;
+            if status == StatusCode::METHOD_NOT_ALLOWED {
+                head.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            }
+            let _ = respond.send_response(head, true);
+        }
+    }
+}
+
+/// Sends DATA as its reader makes room. False: the stream is gone, or its reader has stalled and it was reset.
+pub async fn write(stream: &mut SendStream<Payload>, data: Payload) -> bool {
+    let bytes = data.remaining();
+    // h2 takes all of it at once, so room for all of it is waited for, a window at a time.
+    let mut asked = WHOLE_ANSWER_BYTES.min(bytes);
+    stream.reserve_capacity(asked);
+    if bytes <= WHOLE_ANSWER_BYTES && stream.capacity() >= bytes {
+        return stream.send_data(data, false).is_ok();
+    }
+    let mut data = data;
+    while data.has_remaining() {
+        stream.reserve_capacity(asked);
+        let room = match timeout(STALL_TIMEOUT, poll_fn(|context| stream.poll_capacity(context))).await {
+            Ok(Some(Ok(0))) => continue,
+            Ok(Some(Ok(room))) => room,
+            Ok(_) => return false,
+            Err(_) => {
+                stream.send_reset(Reason::CANCEL);
+                return false;
+            }
+        };
+        let piece = data.copy_to_bytes(room.min(data.remaining()));
+        if stream.send_data(Payload::Piece(piece), false).is_err() {
+            return false;
+        }
+        asked = WHOLE_ANSWER_BYTES.min(data.remaining());
+    }
+    true
+}
+
+/// Ends a stream of answers.
+pub fn end(stream: &mut SendStream<Payload>, trailers: HeaderMap) {
+    let _ = stream.send_trailers(trailers);
+}

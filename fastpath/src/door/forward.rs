@@ -1,0 +1,174 @@
+//! Calls that the servicer in Python answers: head, messages and trailers go through as they come, in both directions,
+//! with the windows of one side holding back the other.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use bytes::{Buf, Bytes};
+use h2::server::SendResponse;
+use h2::{RecvStream, SendStream};
+use http::header::{HeaderName, HeaderValue};
+use http::request::Parts;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Request, Response, Uri};
+
+use super::answer;
+use super::calls::Calls;
+use super::payload::Payload;
+use super::thread::IoThread;
+use crate::status::{Code, Status};
+
+/// The address that a call came from, behind those that proxies before this one have named.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// Who the caller is by its certificate, in Envoy's form. A client's own is never let through.
+const CLIENT_CERTIFICATE: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
+/// What a URI without an authority is given; the servicer does not look at it.
+const NO_AUTHORITY: Authority = Authority::from_static("penstock");
+
+/// The other end of a connection.
+#[derive(Debug)]
+pub struct Peer {
+    pub address: SocketAddr,
+    /// `x-forwarded-client-cert`; none without a client certificate.
+    pub certificate: Option<HeaderValue>,
+}
+
+/// Forwards a call in a task of its own, which ends with its caller.
+pub fn begin(
+    (thread, calls): (&Rc<IoThread>, &Rc<Calls>),
+    peer: &Rc<Peer>,
+    parts: Parts,
+    body: RecvStream,
+    mut respond: SendResponse<Payload>,
+) {
+    let stream = respond.stream_id().as_u32();
+    let (thread, owner, peer) = (Rc::clone(thread), Rc::clone(calls), Rc::clone(peer));
+    calls.run(stream, async move {
+        if let Err(status) = forward(&thread, &owner, request(parts, &peer), body, &mut respond).await {
+            answer::refuse(&mut respond, &status);
+        }
+    });
+}
+
+/// The request as the servicer gets it.
+fn request(parts: Parts, peer: &Peer) -> Request<()> {
+    let mut uri = parts.uri.into_parts();
+    uri.scheme = Some(Scheme::HTTP);
+    uri.authority.get_or_insert(NO_AUTHORITY);
+    uri.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
+    let mut request = Request::new(());
+    *request.method_mut() = parts.method;
+    // All three parts are there.
+    *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
+    *request.headers_mut() = parts.headers;
+    let headers = request.headers_mut();
+    headers.remove(CLIENT_CERTIFICATE);
+    if let Some(certificate) = &peer.certificate {
+        headers.insert(CLIENT_CERTIFICATE, certificate.clone());
+    }
+    if let Ok(address) = HeaderValue::from_str(&peer.address.ip().to_string()) {
+        headers.append(FORWARDED_FOR, address);
+    }
+    request
+}
+
+/// An error where no answer has begun.
+async fn forward(
+    thread: &IoThread,
+    calls: &Calls,
+    request: Request<()>,
+    body: RecvStream,
+    respond: &mut SendResponse<Payload>,
+) -> Result<(), Status> {
+    let mut sender = thread.link.sender().await?;
+    let (answer, upwards) = sender.send_request(request, false).map_err(|error| lost(&error))?;
+    let up = pump(body, upwards, |piece| piece);
+    let down = async {
+        let (parts, body) = answer.await.map_err(|error| lost(&error))?.into_parts();
+        let ends = body.is_end_stream();
+        let mut head = Response::new(());
+        *head.status_mut() = parts.status;
+        *head.headers_mut() = parts.headers;
+        let sent = respond.send_response(head, ends);
+        calls.answer();
+        if let (Ok(downwards), false) = (sent, ends) {
+            pump(body, downwards, Payload::Piece).await;
+        }
+        Ok(())
+    };
+    // The answer may end before the request does, and then ends it.
+    tokio::pin!(up, down);
+    let mut sending = true;
+    poll_fn(|context| {
+        if sending && up.as_mut().poll(context).is_ready() {
+            sending = false;
+        }
+        down.as_mut().poll(context)
+    })
+    .await
+}
+
+/// Carries DATA and trailers from one stream to another, no faster than that one is read. A stream that breaks off
+/// resets the other by being dropped.
+async fn pump<B: Buf>(mut from: RecvStream, mut to: SendStream<B>, wrap: fn(Bytes) -> B) {
+    while let Some(Ok(mut piece)) = poll_fn(|context| from.poll_data(context)).await {
+        let bytes = piece.len();
+        if piece.is_empty() && from.is_end_stream() {
+            break;
+        }
+        while piece.has_remaining() {
+            to.reserve_capacity(piece.len());
+            let room = match poll_fn(|context| to.poll_capacity(context)).await {
+                Some(Ok(room)) => room.min(piece.len()),
+                _ => return,
+            };
+            if to.send_data(wrap(piece.split_to(room)), false).is_err() {
+                return;
+            }
+        }
+        let _ = from.flow_control().release_capacity(bytes);
+    }
+    match poll_fn(|context| from.poll_trailers(context)).await {
+        Ok(Some(trailers)) => {
+            let _ = to.send_trailers(trailers);
+        }
+        Ok(None) => {
+            let _ = to.send_data(wrap(Bytes::new()), true);
+        }
+        Err(error) => to.send_reset(error.reason().unwrap_or(h2::Reason::CANCEL)),
+    }
+}
+
+fn lost(error: &h2::Error) -> Status {
+    // A reset before any answer is what the servicer does with what it cannot read; it says why nowhere.
+    if error.is_reset() {
+        return Status::new(Code::Internal, "The servicer reset the call.");
+    }
+    Status::new(Code::Unavailable, "The server is stopping; try again.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servicer_is_told_who_calls_and_no_caller_can_lie_about_its_certificate() {
+        let mut parts = Request::builder().uri("http://host/a/B").body(()).unwrap().into_parts().0;
+        parts.headers.insert(CLIENT_CERTIFICATE, HeaderValue::from_static("URI=spiffe://lie"));
+        parts.headers.insert(FORWARDED_FOR, HeaderValue::from_static("192.0.2.7"));
+        let peer = Peer { address: "127.0.0.1:1234".parse().unwrap(), certificate: None };
+        let request = request(parts, &peer);
+        assert_eq!(request.headers().get(CLIENT_CERTIFICATE), None);
+        let named: Vec<_> = request.headers().get_all(FORWARDED_FOR).iter().collect();
+        assert_eq!(named, ["192.0.2.7", "127.0.0.1"]);
+        assert_eq!(request.uri(), "http://host/a/B");
+    }
+
+    #[test]
+    fn a_path_alone_is_completed() {
+        let parts = Request::builder().uri("/a/B").body(()).unwrap().into_parts().0;
+        let peer = Peer { address: "[::1]:1".parse().unwrap(), certificate: None };
+        assert_eq!(request(parts, &peer).uri(), "http://penstock/a/B");
+    }
+}

@@ -1,0 +1,78 @@
+//! What other threads send to an I/O thread: answers from model threads and the reaper, connections from the listener,
+//! and what to do next. One lock and at most one wake for all that lies there.
+
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+
+use super::listener::Place;
+use crate::batch::{Answer, Outbox};
+
+/// Other news than answers.
+pub enum News {
+    Connection(std::net::TcpStream, Place),
+    /// Connections are told to go; their calls finish.
+    Drain,
+    /// Connections are closed and the thread ends.
+    Stop,
+}
+
+/// What lies in a mailbox.
+#[derive(Default)]
+pub struct Mail {
+    pub answers: Vec<Answer>,
+    pub news: Vec<News>,
+}
+
+/// The mailbox of one I/O thread.
+#[derive(Default)]
+pub struct Mailbox(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    mail: Mail,
+    /// The owner, while it waits.
+    waiting: Option<Waker>,
+}
+
+impl Mailbox {
+    pub fn send(&self, news: News) {
+        self.put(|mail| mail.news.push(news));
+    }
+
+    /// All that lies there. Asked by the owner alone; what was in `mail` is dropped, its memory is used again.
+    pub fn poll_take(&self, mail: &mut Mail, context: &Context<'_>) -> Poll<()> {
+        mail.answers.clear();
+        mail.news.clear();
+        let mut inner = self.0.lock();
+        if inner.mail.answers.is_empty() && inner.mail.news.is_empty() {
+            inner.waiting = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        std::mem::swap(&mut inner.mail, mail);
+        Poll::Ready(())
+    }
+
+    fn put(&self, change: impl FnOnce(&mut Mail)) {
+        let waiting = {
+            let mut inner = self.0.lock();
+            change(&mut inner.mail);
+            inner.waiting.take()
+        };
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
+    }
+}
+
+impl Outbox for Mailbox {
+    fn deliver(&self, answers: Vec<Answer>) {
+        self.put(|mail| {
+            if mail.answers.is_empty() {
+                mail.answers = answers;
+            } else {
+                mail.answers.extend(answers);
+            }
+        });
+    }
+}

@@ -1,0 +1,60 @@
+//! The limits of the door. Those that an operator may want to change are fields, the others constants with their reasons.
+
+use std::time::Duration;
+
+use crate::grpc::Encoding;
+
+/// What an operator may change.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Threads that share the connections.
+    pub io_threads: usize,
+    /// Whether I/O thread n stays on core n.
+    pub pin_threads: bool,
+    /// Largest request, as it comes and expanded.
+    pub max_receive_bytes: usize,
+    /// Calls at a time on one connection.
+    pub max_concurrent_streams: u32,
+    /// Requests at a time on one stream of requests.
+    pub max_stream_in_flight: usize,
+    /// Connections at a time; what comes beyond them waits in the listener's backlog.
+    pub max_connections: usize,
+    /// Age at which a connection is told to reconnect, 10 percent more or less.
+    pub max_connection_age: Duration,
+    /// How answers are compressed for clients who take that; `Identity`: not at all.
+    pub response_encoding: Encoding,
+}
+
+/// An open socket that shows no TLS and no HTTP/2 in this time is closed; what linkerd gives a protocol to show itself.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A unary request whose body does not come in this time is refused.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// An answer that its caller does not read for this long is given up.
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(20);
+/// Calls that outlive their connection's age get this long.
+pub const AGE_GRACE: Duration = Duration::from_mins(1);
+/// A connection on which nothing comes for so long is asked for a sign of life, and closed where none comes within the
+/// second: a peer that is gone without a word is found within 80 s.
+pub const KEEPALIVE_TIME: Duration = Duration::from_mins(1);
+pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How often a client may ping while no calls flow, and how many earlier ones are forgiven.
+pub const PING_INTERVAL: Duration = Duration::from_mins(5);
+pub const PING_STRIKES: u32 = 2;
+/// SETTINGS frames without a call between them; a client sends one or two in its life.
+pub const SETTINGS_STRIKES: u32 = 32;
+
+/// Tokens and trace contexts take a part of it.
+pub const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
+/// A whole batch of small requests fits without a word about windows; larger messages come window by window.
+pub const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+pub const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+/// Streams that a client opened and reset before they were looked at (CVE-2023-44487); h2's default, stated so that no
+/// new h2 can lift it.
+pub const MAX_PENDING_ACCEPT_RESETS: usize = 20;
+/// Streams that were reset for a client's mistakes (CVE-2025-8671); likewise. The count never falls, so that a connection's
+/// age bounds it too.
+pub const MAX_LOCAL_ERROR_RESETS: usize = 1024;
+/// Answers up to this size are handed to h2 at once; longer ones as their caller reads.
+pub const WHOLE_ANSWER_BYTES: usize = 64 * 1024;
+/// Answers below this size are not compressed: there is nothing to gain.
+pub const MIN_COMPRESSED_BYTES: usize = 1024;

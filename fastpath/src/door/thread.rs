@@ -1,0 +1,211 @@
+//! One I/O thread: its connections, the calls that wait for the engine, and the two ends of the way there and back.
+//!
+//! All that is decoded in one turn of the thread is queued with one lock and one wake; all answers of a batch come with
+//! one wake. Everything here belongs to the thread; only the mailbox is shared.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use h2::server::SendResponse;
+
+use super::answer;
+use super::calls::Calls;
+use super::listener::Place;
+use super::mailbox::{Mail, Mailbox, News};
+use super::payload::Payload;
+use super::settings::Settings;
+use super::stream::StreamCalls;
+use super::upstream::Link;
+use crate::batch::{Outbox, Ticket, Tokens};
+use crate::engine::{Caller, Decoded, Engine, Method};
+use crate::grpc::Encoding;
+use crate::status::Status;
+
+/// A unary call that the engine has.
+pub struct UnaryCall {
+    pub respond: SendResponse<Payload>,
+    pub encoding: Encoding,
+    pub calls: Rc<Calls>,
+}
+
+/// Whom an answer is for.
+enum For {
+    Unary(UnaryCall),
+    /// The nth request of a stream.
+    Stream(Rc<StreamCalls>, u64),
+}
+
+struct Waiting {
+    caller: For,
+    /// None while the request is being decoded.
+    ticket: Option<Arc<Ticket>>,
+}
+
+/// What the tasks of one I/O thread share.
+pub struct IoThread {
+    pub settings: Arc<Settings>,
+    pub link: Link,
+    engine: Arc<Engine>,
+    mailbox: Arc<Mailbox>,
+    outbox: Arc<dyn Outbox>,
+    waiting: RefCell<Tokens<Waiting>>,
+    decoded: RefCell<Vec<Decoded>>,
+    /// The postman, while nothing is decoded.
+    postman: RefCell<Option<Waker>>,
+    connections: RefCell<Vec<Rc<Calls>>>,
+    streams: RefCell<Vec<Rc<StreamCalls>>>,
+    draining: Cell<bool>,
+}
+
+impl IoThread {
+    pub fn new(engine: Arc<Engine>, settings: Arc<Settings>, mailbox: Arc<Mailbox>, link: Link) -> Rc<Self> {
+        Rc::new(Self {
+            settings,
+            link,
+            engine,
+            outbox: Arc::clone(&mailbox) as _,
+            mailbox,
+            waiting: RefCell::default(),
+            decoded: RefCell::default(),
+            postman: RefCell::default(),
+            connections: RefCell::default(),
+            streams: RefCell::default(),
+            draining: Cell::new(false),
+        })
+    }
+
+    /// Hands a unary call to the engine; the answer goes to its caller now or later.
+    pub fn submit_unary(&self, method: Method, message: &[u8], timeout: Option<Duration>, call: UnaryCall) {
+        let (calls, stream) = (Rc::clone(&call.calls), call.respond.stream_id().as_u32());
+        if let Some(token) = self.submit(method, message, timeout, For::Unary(call)) {
+            calls.waits(stream, token);
+        }
+    }
+
+    /// Hands the nth request of a stream to the engine. None: it is answered already.
+    pub fn submit_of_stream(
+        &self,
+        method: Method,
+        message: &[u8],
+        timeout: Option<Duration>,
+        (calls, number): (&Rc<StreamCalls>, u64),
+    ) -> Option<u64> {
+        self.submit(method, message, timeout, For::Stream(Rc::clone(calls), number))
+    }
+
+    fn submit(&self, method: Method, message: &[u8], timeout: Option<Duration>, caller: For) -> Option<u64> {
+        let token = self.waiting.borrow_mut().insert(Waiting { caller, ticket: None });
+        let asked = Caller { outbox: Arc::clone(&self.outbox), token, timeout };
+        match self.engine.decode(method, message, asked) {
+            Ok(decoded) => {
+                if let Some(waiting) = self.waiting.borrow_mut().get_mut(token) {
+                    waiting.ticket = Some(Arc::clone(decoded.ticket()));
+                }
+                self.decoded.borrow_mut().push(decoded);
+                if let Some(postman) = self.postman.take() {
+                    postman.wake();
+                }
+                Some(token)
+            }
+            Err(status) => {
+                self.answer(token, Err(Box::new(status)));
+                None
+            }
+        }
+    }
+
+    fn answer(&self, token: u64, outcome: Result<Vec<u8>, Box<Status>>) {
+        let waiting = self.waiting.borrow_mut().take(token);
+        match waiting.map(|waiting| waiting.caller) {
+            Some(For::Unary(call)) => {
+                call.calls.close(call.respond.stream_id().as_u32());
+                answer::send(call.respond, outcome, call.encoding);
+            }
+            Some(For::Stream(calls, number)) => calls.answer(number, outcome),
+            None => {}
+        }
+    }
+
+    /// The caller of a request has gone.
+    pub fn cancel(&self, token: u64) {
+        let waiting = self.waiting.borrow_mut().take(token);
+        if let Some(ticket) = waiting.and_then(|waiting| waiting.ticket) {
+            ticket.cancel();
+        }
+    }
+
+    /// Whether new calls go elsewhere.
+    pub fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// A connection begins.
+    pub fn enter(&self, calls: &Rc<Calls>) {
+        self.connections.borrow_mut().push(Rc::clone(calls));
+    }
+
+    /// A connection has ended, and all its calls with it.
+    pub fn leave(&self, calls: &Rc<Calls>) {
+        calls.cancel_all(self);
+        self.connections.borrow_mut().retain(|each| !Rc::ptr_eq(each, calls));
+    }
+
+    /// A stream of requests begins.
+    pub fn enter_stream(&self, stream: &Rc<StreamCalls>) {
+        self.streams.borrow_mut().push(Rc::clone(stream));
+    }
+
+    /// A stream of requests has ended.
+    pub fn leave_stream(&self, stream: &Rc<StreamCalls>) {
+        self.streams.borrow_mut().retain(|each| !Rc::ptr_eq(each, stream));
+    }
+
+    /// Carries requests to the engine, and answers and news from the mailbox, until the thread shall stop.
+    pub async fn carry(&self, mut connect: impl FnMut(std::net::TcpStream, Place)) {
+        let mut mail = Mail::default();
+        poll_fn(|context| {
+            loop {
+                self.enqueue();
+                if self.mailbox.poll_take(&mut mail, context).is_pending() {
+                    // What is decoded from here on wakes the task again.
+                    return self.rest(context);
+                }
+                for answer in mail.answers.drain(..) {
+                    self.answer(answer.token, answer.result);
+                }
+                for news in mail.news.drain(..) {
+                    match news {
+                        News::Connection(socket, place) => connect(socket, place),
+                        News::Drain => {
+                            self.draining.set(true);
+                            self.connections.borrow().iter().for_each(|calls| calls.wake());
+                            self.streams.borrow().iter().for_each(|stream| stream.wake());
+                        }
+                        News::Stop => return Poll::Ready(()),
+                    }
+                }
+            }
+        })
+        .await;
+    }
+
+    fn rest(&self, context: &Context<'_>) -> Poll<()> {
+        *self.postman.borrow_mut() = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    fn enqueue(&self) {
+        let mut decoded = self.decoded.take();
+        if !decoded.is_empty() {
+            Engine::enqueue(&mut decoded, |token, status| self.answer(token, Err(Box::new(status))));
+            // Its memory is used again, unless an answer has led to new requests meanwhile.
+            if self.decoded.borrow().is_empty() {
+                *self.decoded.borrow_mut() = decoded;
+            }
+        }
+    }
+}
