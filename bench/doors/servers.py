@@ -18,7 +18,7 @@ from bench import native, triton_server
 from bench.doors.cases import DOORS, EMPTY, FLOOR, PLAIN, TRITON
 from bench.question import Question
 from penstock.config import Settings, load_settings
-from penstock.server import grpc_options
+from penstock.doors import grpc_options
 from tests.server_process import ServerProcess
 
 _START_S = 60.0
