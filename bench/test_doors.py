@@ -9,7 +9,7 @@ import pytest
 from bench import load, native, open_loop
 from bench.doors import servers
 from bench.doors.aims import AIMS
-from bench.doors.cases import CROWD, EMPTY, FAST, FLOOR, GRPCIO, LABELS, MANY, PLAIN, PREDICT
+from bench.doors.cases import CROWD, FAST, FLOOR, GRPCIO, LABELS, MANY, PLAIN, PREDICT
 from bench.doors.figures import Memory, Results, Round
 from bench.doors.report import report, summary
 from bench.doors.run import Plan, measure
@@ -66,7 +66,7 @@ def test_memory_with_too_few_calls_in_flight_is_not_judged() -> None:
 @needs_h2load
 @needs_floor
 def test_a_short_run_measures_every_server_and_reads_answers(tmp_path: Path) -> None:
-    names = [FLOOR, FAST, GRPCIO, PLAIN, EMPTY]
+    names = [FLOOR, FAST, PLAIN]
     plan = Plan(
         parts=[MANY.name, PREDICT.name],
         servers=names,
@@ -78,13 +78,13 @@ def test_a_short_run_measures_every_server_and_reads_answers(tmp_path: Path) -> 
     )
     results = measure(plan, tmp_path)
     assert list(results.rounds) == [(MANY.name, name) for name in names] + [
-        (PREDICT.name, name) for name in (FLOOR, FAST, GRPCIO)
+        (PREDICT.name, name) for name in (FLOOR, FAST)
     ]
     assert all(one.requests_per_s > 0 for rounds in results.rounds.values() for one in rounds)
     assert results.missing == []
     text = report({"machine": "m", "commit": "c", "command": "d"}, results)
     assert all(LABELS[name] in text for name in names)
-    assert LABELS[GRPCIO] in summary({}, results)
+    assert LABELS[FAST] in summary({}, results)
 
 
 @needs_floor

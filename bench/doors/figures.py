@@ -49,6 +49,8 @@ class Results:
 
     rounds: dict[tuple[str, str], list[Round]] = field(default_factory=dict)
     open_loop: dict[str, list[OpenLoopResult]] = field(default_factory=dict)
+    # By server, one for each round of the open loop; as `Round.others_cores`.
+    open_loop_others_cores: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[str, Memory] = field(default_factory=dict)
     model_call_us: list[float] = field(default_factory=list)
     # Why a server or a part of the run is missing, a sentence each.
@@ -68,7 +70,8 @@ class Results:
 
     def others_cores(self) -> float:
         """In the median round, of the case and server that had it worst."""
-        return max((median(one.others_cores for one in these) for these in self.rounds.values()), default=0.0)
+        closed = (median(one.others_cores for one in these) for these in self.rounds.values())
+        return max((*closed, *map(median, self.open_loop_others_cores.values())), default=0.0)
 
 
 def spread(figures: Sequence[float], form: str) -> str:

@@ -121,15 +121,22 @@ class _Run:
     def _open_loop(self, started: Iterable[Server]) -> None:
         work = self._works[FRAUD_1]
         with ExitStack() as running:
-            schedules = {
-                server.name: self._schedule(server, work)
-                for server in self._with_floor(CROWD, started, running)
-            }
+            those = self._with_floor(CROWD, started, running)
+            schedules = [(server, self._schedule(server, work)) for server in those]
             for number in range(self._plan.rounds):
-                for name, schedule in schedules.items():
-                    seen = open_loop.run(schedule, self._folder)
-                    self._results.open_loop.setdefault(name, []).append(seen)
-                    _say(f"{OPEN_LOOP}, round {number + 1}, {name}: {seen}")
+                for server, schedule in schedules:
+                    self._open_loop_round(server, schedule)
+                    _say(
+                        f"{OPEN_LOOP}, round {number + 1}, {server.name}: {self._results.open_loop[server.name][-1]}"
+                    )
+
+    def _open_loop_round(self, server: Server, schedule: open_loop.Schedule) -> None:
+        started_s, others_s = time.monotonic(), closed_loop.others_cpu_s(server)
+        seen = open_loop.run(schedule, self._folder)
+        others_s = closed_loop.others_cpu_s(server) - others_s
+        self._results.open_loop.setdefault(server.name, []).append(seen)
+        others = self._results.open_loop_others_cores.setdefault(server.name, [])
+        others.append(others_s / (time.monotonic() - started_s))
 
     def _schedule(self, server: Server, work: Work) -> open_loop.Schedule:
         asked = closed_loop.ask(server, CROWD, work, self._folder)
