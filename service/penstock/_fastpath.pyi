@@ -96,8 +96,13 @@ class Engine:
         max_timeout_ms: int = 300_000,
         max_send_bytes: int = ...,
         server_version: str = "",
+        linger: bool = False,
     ) -> Self:
-        """`max_send_bytes` is 16 MiB unless given."""
+        """`max_send_bytes` is 16 MiB unless given.
+
+        `linger`: model threads wait a moment for more requests where that pays, behind the grpcio door, which
+        shares the interpreter's lock with them.
+        """
 
     def add_version(self, spec: ModelSpec, version: int) -> Queue:
         """The queue of a version that does not serve yet (its state is LOADING)."""

@@ -97,7 +97,9 @@ class Settings:
         "how the fast door compresses answers of 1 KiB and more for clients who accept that",
         choices=("none", "gzip", "zstd"),
     )
-    max_stream_in_flight: int = _setting(64, "requests at a time on one PredictStream", low=1, high=4096)
+    max_stream_in_flight: int = _setting(
+        64, "requests at a time on one PredictStream or ModelStreamInfer", low=1, high=4096
+    )
     default_timeout_ms: int = _setting(
         30_000, "time for a call whose caller sets no deadline", unit="ms", low=1, high=3_600_000
     )

@@ -18,6 +18,7 @@ from penstock._fastpath import Door, Engine, cores
 from penstock.certificates import Certificates
 from penstock.config import Settings
 from penstock.errors import ListenError
+from penstock.stream_forms import MAX_ADDED_BYTES
 
 # Calls that outlive their connection's age; a client that sets no deadline gets less than this anyway.
 _CONNECTION_AGE_GRACE_MS = 60_000
@@ -115,7 +116,8 @@ def listen_error(host: str, port: int, error: OSError) -> ListenError:
 def _message_limits(settings: Settings) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", settings.max_receive_bytes),
-        ("grpc.max_send_message_length", settings.max_send_bytes),
+        # The engine holds answers to the setting; a stream wraps each in a message that is a little larger.
+        ("grpc.max_send_message_length", settings.max_send_bytes + MAX_ADDED_BYTES),
     ]
 
 

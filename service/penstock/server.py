@@ -24,6 +24,7 @@ from penstock.config import Settings
 from penstock.doors import Doors
 from penstock.errors import CallFailed
 from penstock.health import Health
+from penstock.open_streams import OpenStreams
 from penstock.pb import inference_pb2, prediction_pb2, probe_pb2
 from penstock.reflection import Reflection
 from penstock.repository import Model
@@ -69,7 +70,7 @@ class _Parts:
     grpc_server: grpc.aio.Server
     doors: Doors
     health: Health
-    prediction: PredictionServicer
+    streams: OpenStreams
     metrics_port: int
 
 
@@ -86,6 +87,7 @@ class _Server:
             max_timeout_ms=settings.max_timeout_ms,
             max_send_bytes=settings.max_send_bytes,
             server_version=__version__,
+            linger=settings.door == "grpcio",
         )
 
     async def run(self) -> bool:
@@ -109,13 +111,13 @@ class _Server:
         """Everything that listens. It is alive from here on, and ready once the models are."""
         settings = self._settings
         served = Served(self._models, __version__, self._not_ready)
-        prediction = PredictionServicer(calls, settings.max_stream_in_flight)
+        streams = OpenStreams(calls.cancel, settings.max_stream_in_flight)
         server = grpc.aio.server(options=doors.server_options(settings))
         # In the order in which they are looked through for a call's method.
         server.add_generic_rpc_handlers(
             (
-                rpc_handlers(_INFERENCE, InferenceServicer(served, calls), RAW_METHODS),
-                rpc_handlers(_PREDICTION, prediction, RAW_METHODS),
+                rpc_handlers(_INFERENCE, InferenceServicer(served, calls, streams), RAW_METHODS),
+                rpc_handlers(_PREDICTION, PredictionServicer(calls, streams), RAW_METHODS),
                 rpc_handlers(_PROBE, ProbeServicer(served)),
             )
         )
@@ -143,7 +145,7 @@ class _Server:
             metrics_port=metrics_port,
             loading=loading,
         )
-        return _Parts(server, listening, healths, prediction, metrics_port)
+        return _Parts(server, listening, healths, streams, metrics_port)
 
     def _start_loading(self, parts: _Parts) -> threading.Thread:
         loop = asyncio.get_running_loop()
@@ -207,7 +209,7 @@ class _Server:
         await asyncio.sleep(settings.drain_delay_s)
         self._engine.drain()
         parts.doors.drain()
-        parts.prediction.drain()
+        parts.streams.drain()
         parts.health.close()
         # The port stays open meanwhile: what reaches a grpc server that stops is answered CANCELLED, by the
         # engine UNAVAILABLE.

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
 import grpc
 
+from penstock import stream_forms
 from penstock._fastpath import Calls, ModelSpec, TensorSpec
 from penstock.errors import CallFailed
 from penstock.names import MODEL_NAME, MODEL_NAME_RULE, MODEL_VERSION, MODEL_VERSION_RULE
+from penstock.open_streams import OpenStreams
 from penstock.pb import inference_pb2 as oip
 from penstock.pb import inference_pb2_grpc, prediction_pb2_grpc, probe_pb2, probe_pb2_grpc
-from penstock.predict_stream import PredictStream
 from penstock.rpc_handlers import Context, abort, refuse
 
 # Their requests go to the engine, and its answers to the transport, as they are.
-RAW_METHODS = frozenset({"ModelInfer", "Predict", "PredictStream"})
+RAW_METHODS = frozenset({"ModelInfer", "ModelStreamInfer", "Predict", "PredictStream"})
 
 # What the protocol calls a TorchScript model, by the platform's name in model.toml.
 _PLATFORMS = {"torchscript": "pytorch_torchscript"}
@@ -48,11 +48,12 @@ class Served:
 
 
 class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
-    """The Open Inference Protocol's core RPCs; Triton's extensions are answered UNIMPLEMENTED."""
+    """The Open Inference Protocol's core RPCs and Triton's stream; its other extensions are answered UNIMPLEMENTED."""
 
-    def __init__(self, served: Served, calls: Calls) -> None:
+    def __init__(self, served: Served, calls: Calls, streams: OpenStreams) -> None:
         self._served = served
         self._calls = calls
+        self._streams = streams
 
     async def ServerLive(self, request: oip.ServerLiveRequest, context: Context) -> oip.ServerLiveResponse:
         """Whether the process answers at all."""
@@ -95,6 +96,12 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
         """Bytes of a ModelInferRequest in, of a ModelInferResponse out."""
         return await _answer(self._calls.infer, self._calls, request, context)
 
+    async def ModelStreamInfer(  # type: ignore[override]
+        self, request_iterator: AsyncIterator[bytes], context: Context
+    ) -> None:
+        """Bytes of ModelInferRequests in, of ModelStreamInferResponses out: one each, in order."""
+        await self._streams.run(stream_forms.INFER, self._calls.infer, request_iterator, context)
+
     async def _model(self, name: str, version: str, context: Context) -> ServedModel:
         if not MODEL_NAME.fullmatch(name):
             await _abort_invalid(context, "model name", name, MODEL_NAME_RULE)
@@ -112,10 +119,9 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
 class PredictionServicer(prediction_pb2_grpc.PredictionServicer):
     """Feature-level requests."""
 
-    def __init__(self, calls: Calls, max_stream_in_flight: int) -> None:
+    def __init__(self, calls: Calls, streams: OpenStreams) -> None:
         self._calls = calls
-        self._max_stream_in_flight = max_stream_in_flight
-        self._streams: set[PredictStream] = set()
+        self._streams = streams
 
     async def Predict(self, request: bytes, context: Context) -> bytes:  # type: ignore[override]
         """Bytes of a PredictRequest in, of a PredictResponse out."""
@@ -124,26 +130,8 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServicer):
     async def PredictStream(  # type: ignore[override]
         self, request_iterator: AsyncIterator[bytes], context: Context
     ) -> None:
-        """Bytes of PredictRequests in, of PredictStreamResponses out; the stream's deadline is each request's."""
-
-        def submit(raw: bytes, future: asyncio.Future[bytes]) -> int:
-            return self._calls.predict(raw, context.time_remaining(), future)
-
-        stream = PredictStream(submit, self._calls.cancel, self._max_stream_in_flight)
-        self._streams.add(stream)
-        try:
-            async with aclosing(stream.answers(request_iterator)) as answers:
-                async for answer in answers:
-                    await context.write(answer)
-        finally:
-            self._streams.discard(stream)
-        if stream.drained:
-            await abort(context, grpc.StatusCode.UNAVAILABLE, "the server is stopping")
-
-    def drain(self) -> None:
-        """Ends the open streams, once what they have sent is answered."""
-        for stream in self._streams:
-            stream.drain()
+        """Bytes of PredictRequests in, of PredictStreamResponses out: one each, in order unless told otherwise."""
+        await self._streams.run(stream_forms.PREDICT, self._calls.predict, request_iterator, context)
 
 
 class ProbeServicer(probe_pb2_grpc.ProbeServicer):

@@ -70,9 +70,9 @@ def test_44_a_ping_after_a_call_is_lawful(server: ServerProcess) -> None:
         assert client.pinged()
 
 
-def test_88_a_connection_of_age_is_told_to_go_and_a_new_one_is_served(tmp_path: Path) -> None:
+def test_88_a_connection_of_age_is_told_to_go_and_a_new_one_is_served(door: str, tmp_path: Path) -> None:
     models.write_mlp(tmp_path)
-    with ServerProcess(tmp_path, "--max-connection-age-s", "1") as server:
+    with ServerProcess(tmp_path, "--door", door, "--max-connection-age-s", "1") as server:
         with RawConnection(server.address) as client:
             assert client.goaway() == h2.errors.ErrorCodes.NO_ERROR
         with RawConnection(server.address) as client:

@@ -24,7 +24,7 @@ def server_with_a_broken_model(
     models.write_mlp(folder / "models")
     broken = models.write_echo(folder / "models", name="broken")
     (broken / "1" / "model.pt").write_bytes(b"not a zip file")
-    with ServerProcess(folder / "models") as process:
+    with ServerProcess(folder / "models", "--door", door) as process:
         assert process.serving["event"] == "serving, but not ready"
         yield process
 
@@ -44,10 +44,13 @@ def test_12_a_model_that_failed_to_load_is_unavailable_and_others_serve(
         assert outputs(good)["score"].shape == (1,)
 
 
-def test_12_a_model_that_is_loading_or_waits_to_be_loaded_is_unavailable(tmp_path: Path) -> None:
+def test_12_a_model_that_is_loading_or_waits_to_be_loaded_is_unavailable(door: str, tmp_path: Path) -> None:
     models.write_slow(tmp_path, 1000, name="first", max_batch_rows=64)
     models.write_mlp(tmp_path, name="second")
-    with ServerProcess(tmp_path, until=("listening",)) as server, connection(server) as channel:
+    with (
+        ServerProcess(tmp_path, "--door", door, until=("listening",)) as server,
+        connection(server) as channel,
+    ):
         inference = inference_pb2_grpc.GRPCInferenceServiceStub(channel)
         for name in ("first", "second"):
             for version in ("", "1"):

@@ -5,7 +5,7 @@ Models run for a while by computing; nothing here sleeps, and no time is asserte
 
 import re
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import grpc
 import numpy as np
@@ -18,18 +18,11 @@ from tests.contract.tensors import outputs, raw_request
 from tests.integration.conftest import QUEUE_ROWS, SLOW_MS
 from tests.prometheus_text import Metrics
 from tests.server_process import ServerProcess
+from tests.waiting import wait_for
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 ERROR_ID = re.compile(r"\b[0-9a-zA-Z-]{8,}\b")
-# Asked again and again until it is true; a test that waits in vain ends by its own timeout.
-Condition = Callable[[], bool]
-
-
-def wait_for(condition: Condition, *, during: grpc.Future | None = None) -> None:
-    """Asks until the server says yes. Once the call `during` has ended it is too late for that."""
-    while not condition():
-        assert during is None or not during.done(), during
 
 
 def values(*numbers: float) -> np.ndarray:

@@ -13,7 +13,17 @@ SERVICE = Path("service/penstock")
 # Who may import a library; a folder name stands for all modules in it.
 ONLY_IN = {
     "torch": {"runtime"},
-    "grpc": {"server", "doors", "servicer", "rpc_handlers", "health", "reflection", "client", "pb"},
+    "grpc": {
+        "server",
+        "doors",
+        "servicer",
+        "open_streams",
+        "rpc_handlers",
+        "health",
+        "reflection",
+        "client",
+        "pb",
+    },
     "grpc_health": {"health"},
     "grpc_reflection": {"reflection"},
     "penstock._fastpath": {
@@ -38,8 +48,9 @@ ENVIRONMENT_ONLY_IN = {"config"}
 FLOORS = (
     {"errors"},
     {"config"},
-    {"rpc_handlers", "certificates"},
-    {"doors", "runtime", "health", "reflection", "predict_stream"},
+    {"rpc_handlers", "certificates", "stream_forms"},
+    {"doors", "runtime", "health", "reflection", "request_stream"},
+    {"open_streams"},
     {"repository", "servicer"},
     {"server"},
     {"commands"},

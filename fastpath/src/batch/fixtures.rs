@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use smallvec::smallvec;
 
 use super::deadline::{Reaper, Sweep};
 use super::outbox::{Answer, Outbox};
@@ -67,7 +68,7 @@ pub fn ms(n: u64) -> Duration {
 
 /// Rows of one byte each.
 pub fn block(rows: usize, shape_key: u64) -> RowBlock {
-    RowBlock { rows, columns: vec![Column::Fixed { data: vec![0; rows], dims: vec![] }], shape_key }
+    RowBlock { rows, columns: smallvec![Column::Fixed { data: vec![0; rows], dims: smallvec![] }], shape_key }
 }
 
 /// A queue whose clock is the test's: nothing moves but what the test calls.

@@ -200,6 +200,8 @@ fn write_offsets<T: TryFrom<u64>, const N: usize>(
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use smallvec::smallvec;
+
     use super::*;
 
     const FP32: ColumnLayout = ColumnLayout { datatype: Datatype::Fp32, offsets: None };
@@ -207,13 +209,13 @@ mod tests {
 
     fn floats(rows: usize, values: &[f32], dims: &[i64]) -> RowBlock {
         let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        RowBlock { rows, columns: vec![Column::Fixed { data, dims: dims.to_vec() }], shape_key: 0 }
+        RowBlock { rows, columns: smallvec![Column::Fixed { data, dims: dims.into() }], shape_key: 0 }
     }
 
     fn lists(lists: &[&[i64]]) -> RowBlock {
         let values = lists.iter().copied().flatten().flat_map(|value| value.to_le_bytes()).collect();
         let lengths = lists.iter().map(|list| u32::try_from(list.len()).unwrap()).collect();
-        RowBlock { rows: lists.len(), columns: vec![Column::Jagged { values, lengths }], shape_key: 0 }
+        RowBlock { rows: lists.len(), columns: smallvec![Column::Jagged { values, lengths }], shape_key: 0 }
     }
 
     fn pack_all(blocks: &[RowBlock], layout: &[ColumnLayout]) -> Result<Vec<PackedColumn>, PackError> {

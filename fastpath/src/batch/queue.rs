@@ -201,9 +201,10 @@ impl<R: Send + 'static> Queue<R> {
         state.running.push(Arc::clone(&run));
         self.metrics().queue_rows.set(state.waiting.rows() as u64);
         drop(state);
-        let (live, dead): (Vec<_>, Vec<_>) = taken
-            .into_iter()
-            .partition(|request| !request.ticket.is_settled() && request.ticket.deadline() > now);
+        let mut live = taken;
+        let dead: Vec<_> = live
+            .extract_if(.., |request| request.ticket.is_settled() || request.ticket.deadline() <= now)
+            .collect();
         tickets.extend(live.iter().map(|request| Arc::clone(&request.ticket)));
         drop(tickets);
         if !dead.is_empty() {

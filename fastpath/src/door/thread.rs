@@ -27,6 +27,7 @@ use crate::status::Status;
 
 /// A unary call that the engine has.
 pub struct UnaryCall {
+    pub stream: u32,
     pub respond: SendResponse<Payload>,
     pub encoding: Encoding,
     pub calls: Rc<Calls>,
@@ -80,7 +81,7 @@ impl IoThread {
 
     /// Hands a unary call to the engine; the answer goes to its caller now or later.
     pub fn submit_unary(&self, method: Method, message: &[u8], timeout: Option<Duration>, call: UnaryCall) {
-        let (calls, stream) = (Rc::clone(&call.calls), call.respond.stream_id().as_u32());
+        let (calls, stream) = (Rc::clone(&call.calls), call.stream);
         if let Some(token) = self.submit(method, message, timeout, For::Unary(call)) {
             calls.waits(stream, token);
         }
@@ -122,7 +123,7 @@ impl IoThread {
         let waiting = self.waiting.borrow_mut().take(token);
         match waiting.map(|waiting| waiting.caller) {
             Some(For::Unary(call)) => {
-                call.calls.close(call.respond.stream_id().as_u32());
+                call.calls.close(call.stream);
                 answer::send(call.respond, outcome, call.encoding);
             }
             Some(For::Stream(calls, number)) => calls.answer(number, outcome),

@@ -66,6 +66,7 @@ impl Arriving {
         match message {
             Ok(message) => {
                 let call = UnaryCall {
+                    stream: self.respond.stream_id().as_u32(),
                     respond: self.respond,
                     encoding: self.head.answer_encoding,
                     calls: Rc::clone(calls),

@@ -51,7 +51,6 @@ pub struct Batch<'a> {
 impl Batch<'_> {
     /// The bytes of one request's answer; `rows` are its rows in the batch.
     pub fn encode(&self, request: &Request<Reply>, rows: Range<usize>) -> Result<Vec<u8>, Box<Status>> {
-        let began = Instant::now();
         let reply = &request.reply;
         let model = &reply.version.model;
         let mut outputs: SmallVec<[OutputRows<'_>; 4]> = SmallVec::new();
@@ -66,8 +65,9 @@ impl Batch<'_> {
         let bytes = match reply.form {
             ReplyForm::Infer => infer_response::encode(name, version, &reply.id, &outputs),
             ReplyForm::Predict { receipt } => {
+                let began = receipt.then(Instant::now);
                 let mut message = predict_response::encode(name, version, &reply.id, &outputs);
-                if receipt {
+                if let Some(began) = began {
                     predict_response::append_receipt(
                         &Receipt {
                             decode_ns: request.decode_ns,

@@ -6,6 +6,9 @@ use crate::status::Status;
 use crate::wire::reader::{Reader, WireType};
 use crate::wire::writer::Writer;
 
+/// `parameters["triton_final_response"].bool_param = true`, which Triton sets on every answer to a request that gets one.
+const FINAL: &[u8] = b"\x22\x1b\x0a\x15triton_final_response\x12\x02\x08\x01";
+
 /// What a stream needs to know of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestHead {
@@ -45,8 +48,8 @@ pub fn encode_answer(method: Method, head: &RequestHead, outcome: Result<Vec<u8>
             Err(status) => wrapped(2, &predict_error(&head.id, &status)),
         },
         Method::ModelInfer => match outcome {
-            Ok(response) => wrapped(2, &response),
-            Err(status) => infer_error(&head.id, &status),
+            Ok(response) => infer_response(None, &response),
+            Err(status) => infer_response(Some(&status.message), &id_of(&head.id)),
         },
     }
 }
@@ -67,11 +70,62 @@ fn predict_error(id: &str, status: &Status) -> Vec<u8> {
     error.into_vec()
 }
 
-fn infer_error(id: &str, status: &Status) -> Vec<u8> {
+/// A `ModelStreamInferResponse`; `response` is the bytes of its `ModelInferResponse`, which the final mark is added to.
+fn infer_response(error: Option<&str>, response: &[u8]) -> Vec<u8> {
+    let mut writer = Writer::with_capacity(response.len() + FINAL.len() + 16);
+    writer.string(1, error.unwrap_or_default());
+    writer.length(2, response.len() + FINAL.len());
+    writer.raw(response);
+    writer.raw(FINAL);
+    writer.into_vec()
+}
+
+/// The bytes of a `ModelInferResponse` that says whose it is and no more.
+fn id_of(id: &str) -> Vec<u8> {
     let mut response = Writer::default();
     response.string(3, id);
-    let mut error = Writer::default();
-    error.string(1, &status.message);
-    error.bytes(2, response.as_slice());
-    error.into_vec()
+    response.into_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::Code;
+
+    fn id(method: Method, message: &[u8]) -> String {
+        RequestHead::read(method, message).id
+    }
+
+    #[test]
+    fn the_last_id_counts_and_a_message_that_cannot_be_read_to_its_end_has_none() {
+        assert_eq!(id(Method::ModelInfer, b"\x1a\x03bad\x2a\x01\xff"), "bad");
+        assert_eq!(id(Method::ModelInfer, b"\x1a\x03bad\x1a\x05worse"), "worse");
+        assert_eq!(id(Method::ModelInfer, b"\x1a\x03bad\x18\x01"), "bad");
+        assert_eq!(id(Method::ModelInfer, b"\x1a\x03bad\x0a\xff"), "");
+        assert_eq!(id(Method::Predict, b"\x1a\x02\xff\xff"), "");
+    }
+
+    #[test]
+    fn only_predict_requests_may_overtake() {
+        let message = b"\x1a\x01a\x48\x01";
+        assert!(RequestHead::read(Method::Predict, message).unordered);
+        assert!(!RequestHead::read(Method::ModelInfer, message).unordered);
+    }
+
+    #[test]
+    fn an_answer_is_wrapped_with_the_final_mark_behind_it() {
+        let wrapped = encode_answer(Method::ModelInfer, &RequestHead::default(), Ok(b"\x0a\x01m".to_vec()));
+        assert_eq!(wrapped, [b"\x12\x20\x0a\x01m", FINAL].concat());
+    }
+
+    #[test]
+    fn a_failure_names_its_request_and_says_why() {
+        let head = RequestHead { id: "7".to_owned(), unordered: false };
+        let status = || Box::new(Status { pushback_ms: Some(-1), ..Status::new(Code::NotFound, "no") });
+        let wrapped = encode_answer(Method::ModelInfer, &head, Err(status()));
+        assert_eq!(wrapped, [b"\x0a\x02no\x12\x20\x1a\x017", FINAL].concat());
+        let wrapped = encode_answer(Method::Predict, &head, Err(status()));
+        let minus_one = [0xff; 9].into_iter().chain([1]).collect::<Vec<u8>>();
+        assert_eq!(wrapped, [b"\x12\x14\x0a\x017\x10\x05\x1a\x02no\x20".to_vec(), minus_one].concat());
+    }
 }

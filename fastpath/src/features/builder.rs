@@ -8,7 +8,7 @@ use super::hash::{CROSS_KEY, fingerprint_cat64};
 use super::number::Number;
 use super::place::{Buffer, Place, slot_value};
 use super::program::{Bits, ColumnPlan, Field, Late, Program, Use};
-use super::rows::{Column, RowBlock};
+use super::rows::{Column, Dims, RowBlock};
 use super::template::{Template, TemplateColumn};
 
 /// Rows being filled.
@@ -156,9 +156,9 @@ impl<'p> Builder<'p> {
             self.columns.into_iter().zip(&self.program.columns).map(|(buffer, plan)| match (buffer, plan) {
                 (Buffer::Jagged { values, lengths }, _) => Column::Jagged { values, lengths },
                 (Buffer::Fixed { data, .. }, ColumnPlan::Fixed { dims, .. }) => {
-                    Column::Fixed { data, dims: dims.clone() }
+                    Column::Fixed { data, dims: Dims::from_slice(dims) }
                 }
-                (Buffer::Fixed { data, .. }, ColumnPlan::Jagged) => Column::Fixed { data, dims: Vec::new() },
+                (Buffer::Fixed { data, .. }, ColumnPlan::Jagged) => Column::Fixed { data, dims: Dims::new() },
             });
         Ok(RowBlock { rows: self.rows, columns: columns.collect(), shape_key: 0 })
     }

@@ -3,11 +3,16 @@
 //! A request is decoded into a `RowBlock` on the thread that received it; packing a batch is copying
 //! its blocks one after the other.
 
+use smallvec::SmallVec;
+
+/// The shape of a row; most are vectors.
+pub type Dims = SmallVec<[i64; 2]>;
+
 /// The rows of one request, one column for each model input that carries data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RowBlock {
     pub rows: usize,
-    pub columns: Vec<Column>,
+    pub columns: SmallVec<[Column; 1]>,
     /// Blocks with equal keys have equal row shapes and may share a batch; 0 where the model fixes
     /// every dimension.
     pub shape_key: u64,
@@ -17,7 +22,7 @@ pub struct RowBlock {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Column {
     /// Every row has the same number of bytes, `dims` elements each.
-    Fixed { data: Vec<u8>, dims: Vec<i64> },
+    Fixed { data: Vec<u8>, dims: Dims },
     /// Rows of different lengths: all values, and the number of values of each row.
     Jagged { values: Vec<u8>, lengths: Vec<u32> },
 }

@@ -7,7 +7,9 @@ use std::hash::{BuildHasher, Hasher};
 use super::columns::{Parsed, Values, fill};
 use super::fault::{FaultKind, Place, RowsError};
 use super::program::{FieldShape, Program};
-use super::rows::{Column, RowBlock};
+use super::rows::{Column, Dims, RowBlock};
+use smallvec::SmallVec;
+
 use crate::spec::error::nearest;
 use crate::spec::model::InputSpec;
 use crate::spec::text::FeatureType;
@@ -19,7 +21,7 @@ use crate::wire::tensor_contents::append_raw;
 /// Decodes requests to a model without features.
 pub fn decode_inputs(inputs: &[InputSpec], request: &InferRequest<'_>) -> Result<RowBlock, RowsError> {
     check_raw_count(request)?;
-    let mut block = RowBlock { rows: 0, columns: Vec::with_capacity(inputs.len()), shape_key: 0 };
+    let mut block = RowBlock { rows: 0, columns: SmallVec::with_capacity(inputs.len()), shape_key: 0 };
     let mut key = foldhash::fast::FixedState::default().build_hasher();
     let mut any_size = false;
     for (index, spec) in inputs.iter().enumerate() {
@@ -40,7 +42,7 @@ pub fn decode_inputs(inputs: &[InputSpec], request: &InferRequest<'_>) -> Result
                 key.write_i64(*dim);
             }
         }
-        block.columns.push(Column::Fixed { data, dims: sent.to_vec() });
+        block.columns.push(Column::Fixed { data, dims: Dims::from_slice(sent) });
     }
     if request.inputs.len() > inputs.len() {
         refuse_surplus(request, inputs.iter().map(|spec| spec.name.as_str()))?;
@@ -101,7 +103,7 @@ pub fn decode_features(
 #[must_use]
 pub fn zeros(inputs: &[InputSpec], rows: usize) -> RowBlock {
     let column = |input: &InputSpec| {
-        let dims: Vec<i64> = input.dims.iter().flatten().map(|dim| (*dim).max(1)).collect();
+        let dims: Dims = input.dims.iter().flatten().map(|dim| (*dim).max(1)).collect();
         let elements = dims.iter().map(|dim| usize::try_from(*dim).unwrap_or(1)).product::<usize>();
         Column::Fixed { data: vec![0; rows * elements * input.datatype.size_bytes()], dims }
     };

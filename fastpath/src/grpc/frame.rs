@@ -76,7 +76,7 @@ impl Deframer {
         let message = match &mut self.pieces {
             Pieces::One(held) => {
                 held.advance(PREFIX_BYTES);
-                held.split_to(length)
+                if held.len() == length { std::mem::take(held) } else { held.split_to(length) }
             }
             Pieces::Joined(held) => {
                 held.advance(PREFIX_BYTES);

@@ -18,6 +18,7 @@ use crate::metrics::Listener;
 pub struct PyEngine {
     engine: Arc<Engine>,
     max_send_bytes: usize,
+    linger: bool,
     ready: Arc<AtomicBool>,
     listener: Mutex<Option<Listener>>,
 }
@@ -25,12 +26,13 @@ pub struct PyEngine {
 #[pymethods]
 impl PyEngine {
     #[new]
-    #[pyo3(signature = (*, default_timeout_ms = 30_000, max_timeout_ms = 300_000, max_send_bytes = 16 << 20, server_version = ""))]
+    #[pyo3(signature = (*, default_timeout_ms = 30_000, max_timeout_ms = 300_000, max_send_bytes = 16 << 20, server_version = "", linger = false))]
     fn new(
         default_timeout_ms: u64,
         max_timeout_ms: u64,
         max_send_bytes: usize,
         server_version: &str,
+        linger: bool,
     ) -> PyResult<Self> {
         let timeouts = Timeouts {
             default: Duration::from_millis(default_timeout_ms),
@@ -39,6 +41,7 @@ impl PyEngine {
         Ok(Self {
             engine: Arc::new(Engine::start(timeouts, server_version)?),
             max_send_bytes,
+            linger,
             ready: Arc::default(),
             listener: Mutex::default(),
         })
@@ -48,7 +51,7 @@ impl PyEngine {
         let model = py
             .detach(|| Model::load(&spec.folder, Some(version)))
             .map_err(|error| SpecError::new_err(error.to_string()))?;
-        Ok(PyQueue::new(self.engine.add_version(model), self.max_send_bytes))
+        Ok(PyQueue::new(self.engine.add_version(model), self.max_send_bytes, self.linger))
     }
 
     fn route(&self, queue: &PyQueue) {

@@ -22,6 +22,10 @@ use pyo3::create_exception;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+/// Rows and answers are made on one thread and freed on another, once a request; glibc's allocator makes both ends wait.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 create_exception!(penstock._fastpath, SpecError, PyValueError);
 create_exception!(penstock._fastpath, RequestError, PyValueError);
 

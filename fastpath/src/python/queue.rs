@@ -16,11 +16,13 @@ pub struct PyQueue {
     version: Arc<Version>,
     pool: Arc<BufferPool>,
     max_send_bytes: usize,
+    /// Whether model threads wait a moment for more where that pays.
+    lingers: bool,
 }
 
 impl PyQueue {
-    pub fn new(version: Arc<Version>, max_send_bytes: usize) -> Self {
-        Self { version, pool: Arc::default(), max_send_bytes }
+    pub fn new(version: Arc<Version>, max_send_bytes: usize, lingers: bool) -> Self {
+        Self { version, pool: Arc::default(), max_send_bytes, lingers }
     }
 
     pub fn version(&self) -> &Arc<Version> {
@@ -47,7 +49,7 @@ impl PyQueue {
             pool: Arc::clone(&self.pool),
             bridge: Arc::new(bridge),
             max_send_bytes: self.max_send_bytes,
-            linger: Mutex::default(),
+            linger: self.lingers.then(Mutex::default),
         }
     }
 
@@ -77,7 +79,7 @@ pub struct Batches {
     pool: Arc<BufferPool>,
     bridge: Arc<Bridge>,
     max_send_bytes: usize,
-    linger: Mutex<Linger>,
+    linger: Option<Mutex<Linger>>,
 }
 
 #[pymethods]
@@ -91,7 +93,9 @@ impl Batches {
         while py.detach(|| {
             let queue = &self.version.queue;
             let open = queue.wait();
-            queue.linger(&mut self.linger.lock().unwrap_or_else(PoisonError::into_inner));
+            if let Some(linger) = &self.linger {
+                queue.linger(&mut linger.lock().unwrap_or_else(PoisonError::into_inner));
+            }
             open
         }) {
             if let Some(batch) = self.version.queue.try_next(Instant::now()) {

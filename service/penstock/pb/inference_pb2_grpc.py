@@ -154,7 +154,7 @@ class GRPCInferenceServiceServicer:
         raise NotImplementedError("inference.GRPCInferenceService/ModelInfer")
 
     def ModelStreamInfer(self, request_iterator, context):
-        'Triton extension. Many ModelInfer calls on one stream; a request that fails is answered with an error message and the stream lives on.'
+        'Triton extension. Many ModelInfer calls on one stream: each gets one answer, in the order of the requests; one that fails is answered with an error message and the stream lives on.'
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details("inference.GRPCInferenceService/ModelStreamInfer is not implemented")
         raise NotImplementedError("inference.GRPCInferenceService/ModelStreamInfer")

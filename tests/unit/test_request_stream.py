@@ -1,15 +1,17 @@
-"""PredictStream: order, how many at a time, errors that leave the stream alive, and its ends."""
+"""A stream of requests: order, how many at a time, errors that leave the stream alive, and its ends."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
 
 from penstock.errors import CallFailed
 from penstock.pb import prediction_pb2
-from penstock.predict_stream import PredictStream
+from penstock.request_stream import RequestStream
+from penstock.stream_forms import PREDICT
 
 
 class Engine:
@@ -36,7 +38,7 @@ class Caller:
 
     def __init__(self, max_in_flight: int = 64) -> None:
         self.engine = Engine()
-        self.stream = PredictStream(self.engine.submit, self.engine.cancelled.append, max_in_flight)
+        self.stream = RequestStream(PREDICT, self.engine.submit, self.engine.cancelled.append, max_in_flight)
         self.answers: list[str] = []
         self._requests: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.task = asyncio.create_task(self._run())
@@ -105,27 +107,6 @@ async def test_a_failed_request_is_answered_in_its_turn_and_the_stream_lives_on(
     assert await caller.end() == ["a: 5", "b"]
 
 
-async def test_an_error_carries_message_and_pushback() -> None:
-    engine = Engine()
-    stream = PredictStream(engine.submit, engine.cancelled.append, 1)
-
-    async def requests() -> AsyncIterator[bytes]:
-        yield _request("a")
-
-    answers = stream.answers(requests())
-    first = asyncio.ensure_future(anext(answers))
-    await settle()
-    engine.calls["a"].set_exception(CallFailed(14, "the queue is full", None, 25))
-    error = prediction_pb2.PredictStreamResponse.FromString(await first).error
-    assert (error.id, error.code, error.message, error.retry_pushback_ms) == (
-        "a",
-        14,
-        "the queue is full",
-        25,
-    )
-    assert [answer async for answer in answers] == []
-
-
 async def test_bytes_that_are_no_request_go_to_the_engine_which_refuses_them() -> None:
     caller = Caller()
     await caller.send(b"\xff", "a")
@@ -148,23 +129,6 @@ async def test_no_more_is_read_than_may_be_in_flight() -> None:
     assert await caller.end() == ["a", "b", "c", "d"]
 
 
-async def test_a_large_answer_keeps_its_bytes() -> None:
-    engine = Engine()
-    stream = PredictStream(engine.submit, engine.cancelled.append, 1)
-
-    async def requests() -> AsyncIterator[bytes]:
-        yield _request("a")
-
-    answers = stream.answers(requests())
-    first = asyncio.ensure_future(anext(answers))
-    await settle()
-    response = prediction_pb2.PredictResponse(id="a")
-    response.outputs.add(name="y" * 100_000)
-    engine.calls["a"].set_result(response.SerializeToString())
-    assert prediction_pb2.PredictStreamResponse.FromString(await first).response == response
-    await answers.aclose()
-
-
 async def test_the_open_requests_of_a_caller_who_leaves_are_cancelled() -> None:
     caller = Caller()
     await caller.send("a", "b", "c")
@@ -185,6 +149,34 @@ async def test_draining_answers_what_was_read_and_then_ends() -> None:
     await caller.task
     assert caller.answers == ["a", "b"]
     assert "c" not in caller.engine.calls
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+async def test_a_stream_that_is_drained_before_it_reads_ends(steps: int) -> None:
+    caller = Caller()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    caller.stream.drain()
+    await caller.send("a")
+    await caller.task
+    assert (caller.answers, caller.engine.calls) == ([], {})
+
+
+async def test_a_failure_that_nobody_waits_for_any_more_is_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caller = Caller()
+    await caller.send("a", "b", "c")
+    caller.engine.calls.pop("b").set_exception(CallFailed(5, "there is no model m"))
+    await settle()
+    caller.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller.task
+    caller.engine.calls.pop("c").set_exception(CallFailed(1, "the caller went away"))
+    await settle()
+    del caller
+    gc.collect()
+    assert caplog.text == ""
 
 
 async def test_a_stream_without_requests_ends() -> None:
