@@ -100,7 +100,7 @@ tools: # the Go programs that some tests drive; without Go those tests skip
 	@tests/tools.sh $(GO_BIN)
 
 .PHONY: bench
-bench: setup ## measure: criterion on the pure core, pytest-benchmark on the whole
+bench: setup ## measure: criterion on the pure core, pytest-benchmark on the whole, the doors beside other servers
 	cargo bench --workspace
 	$(BIN)/python -m pytest bench -s
 	$(BIN)/python -m bench.doors
