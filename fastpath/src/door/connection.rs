@@ -25,12 +25,15 @@ use super::settings::{
 use super::thread::IoThread;
 use super::wire::Wire;
 use super::{answer, stream, unary};
+use crate::metrics::door::ClosedFor;
 
 /// Speaks HTTP/2 on a socket until either side ends it.
 pub async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin, peer: Rc<Peer>, thread: Rc<IoThread>) {
     let wire = Wire::new(socket);
     let handshake = builder(&thread.settings).handshake(wire.clone());
-    let Ok(Ok(mut http)) = timeout(HANDSHAKE_TIMEOUT, handshake).await else { return };
+    let Ok(Ok(mut http)) = timeout(HANDSHAKE_TIMEOUT, handshake).await else {
+        return thread.metrics().close(ClosedFor::Handshake);
+    };
     wire.gather();
     let now = Instant::now();
     let life = Heartbeat::new(now, spread(thread.settings.max_connection_age, random()));
@@ -126,6 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         if !self.going && self.wire.frames(|frames| frames.is_flood()) {
             self.going = true;
+            self.thread.metrics().close(ClosedFor::Flood);
             self.http.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
             return Poll::Ready(true);
         }
@@ -141,7 +145,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Beat::Nothing => {}
                 Beat::Ping => return Poll::Ready(self.ping(context)),
                 Beat::Retire => return Poll::Ready(self.retire()),
-                Beat::Close => return Poll::Ready(false),
+                Beat::Close => {
+                    self.thread.metrics().close(ClosedFor::Silence);
+                    return Poll::Ready(false);
+                }
             }
         }
         Poll::Pending
@@ -150,6 +157,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// GOAWAY twice: the first takes no stream away, the second, a round trip later, names the last that is served.
     fn retire(&mut self) -> bool {
         self.going = true;
+        self.thread.metrics().close(ClosedFor::Age);
         self.http.graceful_shutdown();
         true
     }

@@ -43,6 +43,7 @@ pub fn begin(
     mut respond: SendResponse<Payload>,
 ) {
     let stream = respond.stream_id().as_u32();
+    thread.metrics().forward();
     let (thread, owner, peer) = (Rc::clone(thread), Rc::clone(calls), Rc::clone(peer));
     calls.run(stream, async move {
         if let Err(status) = forward(&thread, &owner, request(parts, &peer), body, &mut respond).await {

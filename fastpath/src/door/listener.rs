@@ -28,6 +28,7 @@ use super::thread::IoThread;
 use super::tls;
 use super::upstream::{Link, Upstream};
 use crate::engine::Engine;
+use crate::metrics::door::ClosedFor;
 
 /// How long to wait when accepting fails: the process is out of file descriptors, and trying at once again would only
 /// burn the core.
@@ -240,21 +241,23 @@ async fn converse(
     tls: Option<Arc<ServerConfig>>,
     thread: Rc<IoThread>,
 ) {
+    let _open = thread.metrics().accept();
     let Ok(socket) = TcpStream::from_std(socket) else { return };
     let Ok(address) = socket.peer_addr() else { return };
     // Answers are written whole; waiting for more to send with them would only delay them.
     let _ = socket.set_nodelay(true);
     let Some(config) = tls else {
         let peer = Peer { address, certificate: None };
-        return connection::serve(socket, Rc::new(peer), thread).await;
+        return connection::serve(socket, Rc::new(peer), Rc::clone(&thread)).await;
     };
     let accepted = timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(socket)).await;
-    if let Ok(Ok(socket)) = accepted {
-        let (_, session) = socket.get_ref();
-        // A client that does not say which protocol it speaks does not speak gRPC.
-        if session.alpn_protocol() == Some(tls::ALPN_H2) {
-            let peer = Peer { address, certificate: tls::caller(session) };
-            connection::serve(socket, Rc::new(peer), thread).await;
+    // A client that does not say which protocol it speaks does not speak gRPC.
+    let accepted = accepted.ok().and_then(Result::ok);
+    match accepted.filter(|socket| socket.get_ref().1.alpn_protocol() == Some(tls::ALPN_H2)) {
+        Some(socket) => {
+            let peer = Peer { address, certificate: tls::caller(socket.get_ref().1) };
+            connection::serve(socket, Rc::new(peer), Rc::clone(&thread)).await;
         }
+        None => thread.metrics().close(ClosedFor::Handshake),
     }
 }

@@ -23,6 +23,7 @@ use super::upstream::Link;
 use crate::batch::{Outbox, Ticket, Tokens};
 use crate::engine::{Caller, Decoded, Engine, Method};
 use crate::grpc::Encoding;
+use crate::metrics::door::DoorMetrics;
 use crate::status::Status;
 
 /// A unary call that the engine has.
@@ -137,6 +138,11 @@ impl IoThread {
         if let Some(ticket) = waiting.and_then(|waiting| waiting.ticket) {
             ticket.cancel();
         }
+    }
+
+    /// What the door counts.
+    pub fn metrics(&self) -> &DoorMetrics {
+        &self.engine.metrics.door
     }
 
     /// Whether new calls go elsewhere.
