@@ -14,17 +14,17 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Sleep, sleep_until, timeout};
 
 use super::calls::Calls;
-use super::forward::{self, Peer};
 use super::head::{Route, route_of};
 use super::heartbeat::{Beat, Heartbeat, spread};
 use super::payload::Payload;
+use super::peer::Peer;
 use super::settings::{
     CONNECTION_WINDOW_BYTES, HANDSHAKE_TIMEOUT, MAX_HEADER_LIST_BYTES, MAX_LOCAL_ERROR_RESETS,
     MAX_PENDING_ACCEPT_RESETS, STREAM_WINDOW_BYTES, Settings,
 };
 use super::thread::IoThread;
 use super::wire::Wire;
-use super::{answer, stream, unary};
+use super::{answer, forward, stream, unary};
 use crate::metrics::door::ClosedFor;
 
 /// Speaks HTTP/2 on a socket until either side ends it.
@@ -88,7 +88,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Poll::Ready(());
             }
             for stream in self.wire.frames(super::frames::Frames::take_resets) {
-                self.calls.cancel(stream, &self.thread);
+                if let Some(token) = self.calls.take(stream) {
+                    self.thread.cancel(token);
+                }
             }
             match self.poll_life(context) {
                 // What h2 was told is written by its next turn.

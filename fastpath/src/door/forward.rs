@@ -2,7 +2,6 @@
 //! with the windows of one side holding back the other.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use bytes::{Buf, Bytes};
@@ -16,6 +15,7 @@ use http::{Request, Response, Uri};
 use super::answer;
 use super::calls::Calls;
 use super::payload::Payload;
+use super::peer::Peer;
 use super::thread::IoThread;
 use crate::status::{Code, Status};
 
@@ -25,14 +25,6 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const CLIENT_CERTIFICATE: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 /// What a URI without an authority is given; the servicer does not look at it.
 const NO_AUTHORITY: Authority = Authority::from_static("penstock");
-
-/// The other end of a connection.
-#[derive(Debug)]
-pub struct Peer {
-    pub address: SocketAddr,
-    /// `x-forwarded-client-cert`; none without a client certificate.
-    pub certificate: Option<HeaderValue>,
-}
 
 /// Forwards a call in a task of its own, which ends with its caller.
 pub fn begin(

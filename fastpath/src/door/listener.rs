@@ -14,15 +14,15 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::connection;
-use super::forward::Peer;
-use super::mailbox::{Mailbox, News};
+use super::mailbox::{Mailbox, News, Place};
+use super::peer::Peer;
 use super::settings::{HANDSHAKE_TIMEOUT, Settings};
 use super::thread::IoThread;
 use super::tls;
@@ -55,18 +55,6 @@ struct Shared {
 struct End {
     mailbox: Arc<Mailbox>,
     connections: Arc<AtomicUsize>,
-}
-
-/// A connection's place, among those of its thread and of the process; given back when dropped.
-pub struct Place {
-    connections: Arc<AtomicUsize>,
-    _room: OwnedSemaphorePermit,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl Door {
@@ -227,9 +215,7 @@ async fn accept(listener: TcpListener, room: Arc<Semaphore>, shared: Arc<Shared>
         };
         let fewest = shared.ends.iter().min_by_key(|end| end.connections.load(Ordering::Relaxed));
         if let Some(end) = fewest {
-            end.connections.fetch_add(1, Ordering::Relaxed);
-            let place = Place { connections: Arc::clone(&end.connections), _room: permit };
-            end.mailbox.send(News::Connection(socket, place));
+            end.mailbox.send(News::Connection(socket, Place::take(&end.connections, permit)));
         }
     }
 }

@@ -14,11 +14,10 @@ use h2::server::SendResponse;
 
 use super::answer;
 use super::calls::Calls;
-use super::listener::Place;
-use super::mailbox::{Mail, Mailbox, News};
+use super::mailbox::{Mail, Mailbox, News, Place};
 use super::payload::Payload;
 use super::settings::Settings;
-use super::stream::StreamCalls;
+use super::stream_calls::StreamCalls;
 use super::upstream::Link;
 use crate::batch::{Outbox, Ticket, Tokens};
 use crate::engine::{Caller, Decoded, Engine, Method};
@@ -157,7 +156,7 @@ impl IoThread {
 
     /// A connection has ended, and all its calls with it.
     pub fn leave(&self, calls: &Rc<Calls>) {
-        calls.cancel_all(self);
+        calls.take_all().into_iter().for_each(|token| self.cancel(token));
         self.connections.borrow_mut().retain(|each| !Rc::ptr_eq(each, calls));
     }
 
