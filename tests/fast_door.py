@@ -38,11 +38,13 @@ _SERVER_OPTIONS = [
 class FastDoor:
     """The door, and where its servicer is expected."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, tls: tuple[bytes, bytes, bytes | None] | None = None, **settings: Any
+    ) -> None:
         self._socket = str(folder / "grpc")
         self.engine = Engine()
         self.door: Door = self.engine.open_door(
-            "127.0.0.1", 0, upstream=self._socket, settings=SETTINGS | settings
+            "127.0.0.1", 0, upstream=self._socket, settings=SETTINGS | settings, tls=tls
         )
         self._servers: list[grpc.aio.Server] = []
 
@@ -72,7 +74,10 @@ class FastDoor:
 
 @asynccontextmanager
 async def fast_door(*handlers: grpc.GenericRpcHandler, **settings: Any) -> AsyncIterator[FastDoor]:
-    """A door before a servicer with these handlers; before none where none are given."""
+    """A door before a servicer with these handlers; before none where none are given.
+
+    `tls` among the settings: chain, key and client authorities, as PEM.
+    """
     with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
         door = FastDoor(Path(folder), **settings)
         try:

@@ -1,6 +1,7 @@
 //! How answers and refusals become HEADERS, DATA and trailers.
 
 use std::future::poll_fn;
+use std::rc::Rc;
 
 use bytes::Buf;
 use h2::Reason;
@@ -10,6 +11,7 @@ use http::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 use tokio::time::timeout;
 
+use super::calls::Calls;
 use super::head::{GRPC_ACCEPT_ENCODING, GRPC_ENCODING, Refusal};
 use super::payload::Payload;
 use super::settings::{MIN_COMPRESSED_BYTES, STALL_TIMEOUT, WHOLE_ANSWER_BYTES};
@@ -43,7 +45,12 @@ pub fn framed(message: Vec<u8>, encoding: Encoding) -> Framed {
 }
 
 /// Answers a unary call. Errors of the connection are its caller's loss alone.
-pub fn send(mut respond: SendResponse<Payload>, outcome: Result<Vec<u8>, Box<Status>>, encoding: Encoding) {
+pub fn send(
+    mut respond: SendResponse<Payload>,
+    outcome: Result<Vec<u8>, Box<Status>>,
+    encoding: Encoding,
+    calls: Rc<Calls>,
+) {
     let message = match outcome {
         Ok(message) => framed(message, encoding),
         Err(status) => return refuse(&mut respond, &status),
@@ -51,7 +58,7 @@ pub fn send(mut respond: SendResponse<Payload>, outcome: Result<Vec<u8>, Box<Sta
     let Ok(mut stream) = respond.send_response(head(encoding), false) else { return };
     if message.remaining() > WHOLE_ANSWER_BYTES {
         tokio::task::spawn_local(async move {
-            if write(&mut stream, Payload::Message(message)).await {
+            if write(&mut stream, Payload::Message(message), &calls).await {
                 let _ = stream.send_trailers(ending::ok());
             }
         });
@@ -86,12 +93,13 @@ pub fn turn_away(mut respond: SendResponse<Payload>, refusal: Refusal) {
 }
 
 /// Sends DATA as its reader makes room. False: the stream is gone, or its reader has stalled and it was reset.
-pub async fn write(stream: &mut SendStream<Payload>, data: Payload) -> bool {
+pub async fn write(stream: &mut SendStream<Payload>, data: Payload, calls: &Calls) -> bool {
     let bytes = data.remaining();
     // h2 takes all of it at once, so room for all of it is waited for, a window at a time.
     let mut asked = WHOLE_ANSWER_BYTES.min(bytes);
     stream.reserve_capacity(asked);
     if bytes <= WHOLE_ANSWER_BYTES && stream.capacity() >= bytes {
+        calls.answer();
         return stream.send_data(data, false).is_ok();
     }
     let mut data = data;
@@ -110,6 +118,7 @@ pub async fn write(stream: &mut SendStream<Payload>, data: Payload) -> bool {
         if stream.send_data(Payload::Piece(piece), false).is_err() {
             return false;
         }
+        calls.answer();
         asked = WHOLE_ANSWER_BYTES.min(data.remaining());
     }
     true

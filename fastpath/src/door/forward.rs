@@ -76,7 +76,7 @@ async fn forward(
 ) -> Result<(), Status> {
     let mut sender = thread.link.sender().await?;
     let (answer, upwards) = sender.send_request(request, false).map_err(|error| lost(&error))?;
-    let up = pump(body, upwards, |piece| piece);
+    let up = pump(body, upwards, |piece| piece, || {});
     let down = async {
         let (parts, body) = answer.await.map_err(|error| lost(&error))?.into_parts();
         let ends = body.is_end_stream();
@@ -86,7 +86,8 @@ async fn forward(
         let sent = respond.send_response(head, ends);
         calls.answer();
         if let (Ok(downwards), false) = (sent, ends) {
-            pump(body, downwards, Payload::Piece).await;
+            // A client may ping whenever DATA comes, to learn how much of it is on the way.
+            pump(body, downwards, Payload::Piece, || calls.answer()).await;
         }
         Ok(())
     };
@@ -104,7 +105,7 @@ async fn forward(
 
 /// Carries DATA and trailers from one stream to another, no faster than that one is read. A stream that breaks off
 /// resets the other by being dropped.
-async fn pump<B: Buf>(mut from: RecvStream, mut to: SendStream<B>, wrap: fn(Bytes) -> B) {
+async fn pump<B: Buf>(mut from: RecvStream, mut to: SendStream<B>, wrap: fn(Bytes) -> B, sent: impl Fn()) {
     while let Some(Ok(mut piece)) = poll_fn(|context| from.poll_data(context)).await {
         let bytes = piece.len();
         if piece.is_empty() && from.is_end_stream() {
@@ -119,6 +120,7 @@ async fn pump<B: Buf>(mut from: RecvStream, mut to: SendStream<B>, wrap: fn(Byte
             if to.send_data(wrap(piece.split_to(room)), false).is_err() {
                 return;
             }
+            sent();
         }
         let _ = from.flow_control().release_capacity(bytes);
     }

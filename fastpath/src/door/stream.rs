@@ -94,10 +94,9 @@ impl Serving {
         let writing = async {
             while let Some(message) = poll_fn(|context| self.calls.poll_answer(context)).await {
                 let message = Payload::Message(answer::framed(message, self.head.answer_encoding));
-                if !answer::write(stream, message).await {
+                if !answer::write(stream, message, &self.owner).await {
                     return None;
                 }
-                self.owner.answer();
                 self.calls.written();
             }
             Some(self.calls.end())

@@ -124,7 +124,7 @@ impl IoThread {
         match waiting.map(|waiting| waiting.caller) {
             Some(For::Unary(call)) => {
                 call.calls.close(call.stream);
-                answer::send(call.respond, outcome, call.encoding);
+                answer::send(call.respond, outcome, call.encoding, call.calls);
             }
             Some(For::Stream(calls, number)) => calls.answer(number, outcome),
             None => {}
