@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from tests import models
 from tests.contract.conftest import DOORS
 from tests.gate import Gate
 from tests.integration.calls import health, in_flight, infer_request, values
-from tests.server_process import ServerProcess
+from tests.server_process import START_S, ServerProcess, environment
 from tests.waiting import wait_for
 
 
@@ -82,6 +85,24 @@ def test_an_idle_stream_and_a_health_watch_do_not_hold_up_the_end(two_models: Pa
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         assert server.exit_code() == 0
         assert server.other_lines == []
+
+
+def test_sigterm_before_anything_is_served_ends_the_process_well(tmp_path: Path) -> None:
+    # Nobody writes to it, so that the start goes no further than its settings.
+    config = tmp_path / "settings"
+    os.mkfifo(config)
+    command = (sys.executable, "-m", "penstock", "serve", "--config", str(config))
+    with subprocess.Popen(command, env=environment()) as process:
+        wait_for(lambda: process.poll() is not None or handles(process, signal.SIGTERM))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(START_S) == 0
+
+
+def handles(process: subprocess.Popen[bytes], number: signal.Signals) -> bool:
+    """Whether a process has put a handler of its own in place for a signal."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    mask = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(mask.split()[1], 16) >> (number - 1) & 1)
 
 
 def test_sigint_is_sigterm(two_models: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 
 from penstock import config, log
 
@@ -17,6 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Gives 0 once stopped. Raises ConfigError, RepositoryError or ListenError."""
+    # The event loop puts its own in place of it. Until then the kernel would end the process as killed, and would
+    # not deliver the signal at all to process 1 of a container.
+    signal.signal(signal.SIGTERM, _end)
     settings = config.load_settings(vars(arguments))
     log.set_up(settings.log_format, settings.log_level)
     config.silence_grpc()
@@ -24,3 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     from penstock import server  # noqa: PLC0415
 
     return server.serve(settings)
+
+
+def _end(*_: object) -> None:
+    """Nothing is served yet, so nothing is to be finished; an import that is cut short is not to be unwound."""
+    os._exit(0)
