@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
@@ -16,7 +18,7 @@ from penstock.pb import health_pb2, health_pb2_grpc, inference_pb2, prediction_p
 from tests import models
 from tests.contract.conftest import DOORS
 from tests.gate import Gate
-from tests.integration.calls import health, in_flight, infer_request, values
+from tests.integration.calls import BusyCaller, health, in_flight, infer_request, values
 from tests.server_process import START_S, ServerProcess, environment
 from tests.waiting import wait_for
 
@@ -36,6 +38,22 @@ def test_sigterm_answers_every_accepted_call_and_exits_0(repo: Path, gate: Gate,
         assert server.exit_code() == 0
         assert server.wait_for("stopped")["forced"] is False
         assert server.other_lines == []
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_callers_who_never_pause_see_nothing_but_ok_and_unavailable_through_sigterm(
+    two_models: Path, door: str
+) -> None:
+    with ServerProcess(two_models, "--door", door) as server, ExitStack() as stack:
+        callers = [stack.enter_context(BusyCaller(server)) for _ in range(8)]
+        wait_for(lambda: all(caller.codes[grpc.StatusCode.OK] > 50 for caller in callers))
+        server.terminate()
+        assert server.exit_code() == 0
+        assert server.wait_for("stopped")["forced"] is False
+        assert server.other_lines == []
+        wait_for(lambda: all(caller.codes[grpc.StatusCode.UNAVAILABLE] > 0 for caller in callers))
+    found = sum((caller.codes for caller in callers), Counter())
+    assert set(found) == {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}, found
 
 
 def test_while_draining_health_is_not_serving_and_late_calls_still_come_until_the_delay_is_over(

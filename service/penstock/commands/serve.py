@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+from typing import NoReturn
 
 from penstock import config, log
 
@@ -17,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Gives 0 once stopped. Raises ConfigError, RepositoryError or ListenError."""
+def run(arguments: argparse.Namespace) -> NoReturn:
+    """Ends the process once stopped. Raises ConfigError, RepositoryError, ListenError or TlsError."""
     # The event loop puts its own in place of it. Until then the kernel would end the process as killed, and would
     # not deliver the signal at all to process 1 of a container.
     signal.signal(signal.SIGTERM, _end)
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     # torch takes seconds to import: a bad setting is told before, and `--help` does without.
     from penstock import server  # noqa: PLC0415
 
-    return server.serve(settings)
+    server.serve(settings)
 
 
 def _end(*_: object) -> None:
