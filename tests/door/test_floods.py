@@ -1,25 +1,16 @@
 """Whatever one connection is flooded with, the server's memory stays where it is and the others are answered."""
 
-import re
-from pathlib import Path
-
 import grpc
 import pytest
 
 from tests.door.floods import FLOODS, PIECES, Flood
 from tests.door.requests import assert_answered
+from tests.door.resident import resident_bytes
 from tests.frame_connection import FrameConnection
 from tests.server_process import ServerProcess
 
 # For one connection: its windows, and what the allocator keeps of what it had.
 GROWTH_BYTES = 32 << 20
-
-
-def resident_bytes(server: ServerProcess) -> int:
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    assert found
-    return int(found[1]) * 1024
 
 
 @pytest.mark.parametrize("flood", FLOODS, ids=str)

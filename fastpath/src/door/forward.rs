@@ -2,12 +2,13 @@
 //! with the windows of one side holding back the other.
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use bytes::{Buf, Bytes};
 use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
-use http::header::{HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
@@ -60,10 +61,21 @@ fn request(parts: Parts, peer: &Peer) -> Request<()> {
     if let Some(certificate) = &peer.certificate {
         headers.insert(CLIENT_CERTIFICATE, certificate.clone());
     }
-    if let Ok(address) = HeaderValue::from_str(&peer.address.ip().to_string()) {
-        headers.append(FORWARDED_FOR, address);
+    if let Ok(named) = forwarded_for(headers, peer.address.ip()) {
+        headers.insert(FORWARDED_FOR, named);
     }
     request
+}
+
+/// One header with all addresses: of several the servicer's gRPC keeps the last alone.
+fn forwarded_for(headers: &HeaderMap, address: IpAddr) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut named = Vec::new();
+    for before in headers.get_all(FORWARDED_FOR) {
+        named.extend_from_slice(before.as_bytes());
+        named.extend_from_slice(b", ");
+    }
+    named.extend_from_slice(address.to_string().as_bytes());
+    HeaderValue::from_bytes(&named)
 }
 
 /// An error where no answer has begun.
@@ -151,12 +163,13 @@ mod tests {
     fn the_servicer_is_told_who_calls_and_no_caller_can_lie_about_its_certificate() {
         let mut parts = Request::builder().uri("http://host/a/B").body(()).unwrap().into_parts().0;
         parts.headers.insert(CLIENT_CERTIFICATE, HeaderValue::from_static("URI=spiffe://lie"));
-        parts.headers.insert(FORWARDED_FOR, HeaderValue::from_static("192.0.2.7"));
+        parts.headers.append(FORWARDED_FOR, HeaderValue::from_static("192.0.2.7"));
+        parts.headers.append(FORWARDED_FOR, HeaderValue::from_static("192.0.2.8"));
         let peer = Peer { address: "127.0.0.1:1234".parse().unwrap(), certificate: None };
         let request = request(parts, &peer);
         assert_eq!(request.headers().get(CLIENT_CERTIFICATE), None);
         let named: Vec<_> = request.headers().get_all(FORWARDED_FOR).iter().collect();
-        assert_eq!(named, ["192.0.2.7", "127.0.0.1"]);
+        assert_eq!(named, ["192.0.2.7, 192.0.2.8, 127.0.0.1"]);
         assert_eq!(request.uri(), "http://host/a/B");
     }
 

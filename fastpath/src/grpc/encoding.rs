@@ -4,7 +4,7 @@ use std::io::Read;
 
 use bytes::Bytes;
 use flate2::Compression;
-use flate2::read::{GzDecoder, GzEncoder, ZlibDecoder, ZlibEncoder};
+use flate2::read::{GzEncoder, MultiGzDecoder, ZlibDecoder, ZlibEncoder};
 
 use super::frame::{Frame, too_long};
 use crate::status::{Code, Status};
@@ -81,7 +81,8 @@ impl Encoding {
                 Code::Internal,
                 "A message is marked as compressed, but the call names no encoding; set grpc-encoding.",
             )),
-            Self::Gzip => self.expand(GzDecoder::new(message), max_message_bytes),
+            // A gzip file is one member after another (RFC 1952, 2.2); what follows the last is an error.
+            Self::Gzip => self.expand(MultiGzDecoder::new(message), max_message_bytes),
             Self::Deflate => self.expand(ZlibDecoder::new(message), max_message_bytes),
             Self::Zstd => {
                 let mut decoder =
@@ -164,6 +165,15 @@ mod tests {
                 assert_eq!(encoding.open(frame(message), 1 << 20).unwrap_err().code, Code::Internal);
             }
         }
+    }
+
+    #[test]
+    fn all_members_of_a_gzip_message_are_read_and_what_follows_them_is_refused() {
+        let member = Encoding::Gzip.compress(&b"merchant".repeat(100)).unwrap();
+        let both = Encoding::Gzip.open(frame([&*member, &*member].concat()), 1 << 20).unwrap();
+        assert_eq!(both, b"merchant".repeat(200));
+        let followed = frame([&*member, b"and more"].concat());
+        assert_eq!(Encoding::Gzip.open(followed, 1 << 20).unwrap_err().code, Code::Internal);
     }
 
     #[test]
