@@ -100,7 +100,7 @@ tools: # the Go programs that some tests drive; without Go those tests skip
 	@tests/tools.sh $(GO_BIN)
 
 .PHONY: bench
-bench: setup ## measure: criterion on the pure core, pytest-benchmark on the whole
+bench: setup ## measure: criterion on the pure core, pytest-benchmark on the whole, the doors beside other servers
 	cargo bench --workspace
 	$(BIN)/python -m pytest bench -s
 	$(BIN)/python -m bench.doors
@@ -148,7 +148,7 @@ FORCE:
 needs:
 	@[ -n "$(PYTHON)" ] || { echo "setup: Python 3.11 or newer is missing (PYTHON=path names one)" >&2; exit 1; }
 	@command -v cargo >/dev/null || { echo "setup: cargo is missing; install Rust 1.95 or newer" >&2; exit 1; }
-	@command -v cc >/dev/null || { echo "setup: a C linker (cc) is missing; install gcc or clang" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "setup: a C compiler (cc) is missing; install gcc or clang" >&2; exit 1; }
 
 $(STAMPS)/python: | needs
 	@echo "setup: virtual environment in $(VENV)"

@@ -10,14 +10,13 @@ from pathlib import Path
 from bench import native
 from bench.load import LoadError
 
-_CONNECTIONS = 16
-_WARM_UP_S = 0.5
-_DRAIN_S = 5.0
-
 
 @dataclass(frozen=True)
 class Schedule:
-    """So many calls a second for so many seconds; `answer_bytes` is the size of a right answer."""
+    """So many calls a second for so many seconds; `answer_bytes` is the size of a right answer.
+
+    Latencies count after `warm_up_s`; answers may come up to `drain_s` after the last call.
+    """
 
     address: str
     method: str
@@ -25,6 +24,9 @@ class Schedule:
     answer_bytes: int
     rate: float
     duration_s: float
+    warm_up_s: float = 0.5
+    drain_s: float = 5.0
+    connections: int = 16
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ def run(schedule: Schedule, folder: Path) -> OpenLoopResult:
         *(str(native.program("openloop")), "--address", schedule.address, "--path", schedule.method),
         *("--message", str(message), "--answer-bytes", str(schedule.answer_bytes)),
         *("--rate", str(schedule.rate), "--duration-s", str(schedule.duration_s)),
-        *("--connections", str(_CONNECTIONS), "--warm-up-s", str(_WARM_UP_S), "--drain-s", str(_DRAIN_S)),
+        *("--warm-up-s", str(schedule.warm_up_s), "--drain-s", str(schedule.drain_s)),
+        *("--connections", str(schedule.connections)),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ends by itself
     if done.returncode != 0:

@@ -13,6 +13,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from tests.gate import Gate
+
 # Datatypes of the Open Inference Protocol that a TorchScript model can take.
 TORCH_DTYPES = {
     "FP64": torch.float64,
@@ -154,20 +156,20 @@ class RaisesOnNegative(nn.Module):
         return x
 
 
-class Slow(nn.Module):
-    """Gives x. A run takes about `ms` milliseconds of one CPU: TorchScript cannot sleep."""
+class Gated(nn.Module):
+    """Gives x. A run that begins while the gate is closed computes until it is open: TorchScript cannot sleep."""
 
-    def __init__(self, ms: int) -> None:
+    def __init__(self, gate: Path) -> None:
         super().__init__()
-        # A product of two 64 × 64 matrices takes about 20 µs.
-        self.products = ms * 50
+        self.gate = str(gate)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        ones = torch.full((64, 64), 1.0 / 64.0)
-        product = torch.ones(64, 64)
-        for _ in range(self.products):
-            product = product @ ones
-        return x * product[0, 0]
+        gate = torch.from_file(self.gate, shared=True, size=x.size(0), dtype=torch.uint8)
+        # Written to, and part of the answer, so that no optimisation looks at the gate only once.
+        seen = torch.zeros_like(gate)
+        while not bool(seen.copy_(gate).any()):
+            pass
+        return x * seen[0]
 
 
 class BadOutput(nn.Module):
@@ -203,10 +205,15 @@ def write_raises(repo: Path, name: str = "raises") -> Path:
     return write_model(repo, name, 1, RaisesOnNegative(), _toml("FP32", "[]"))
 
 
-def write_slow(repo: Path, ms: int, name: str = "slow", max_batch_rows: int = 1) -> Path:
-    """FP32 `x` [] → FP32 `y`, the same; every batch takes about `ms` milliseconds of CPU."""
-    toml = f"[batching]\nmax_batch_rows = {max_batch_rows}\n" + _toml("FP32", "[]")
-    return write_model(repo, name, 1, Slow(ms), toml)
+def write_gated(
+    repo: Path, gate: Gate, name: str = "gated", max_batch_rows: int = 1, queue_capacity_rows: int = 16_384
+) -> Path:
+    """FP32 `x` [] → FP32 `y`, the same; its runs, those of its warm-up too, wait for the gate."""
+    toml = (
+        f"[batching]\nmax_batch_rows = {max_batch_rows}\nqueue_capacity_rows = {queue_capacity_rows}\n"
+        + _toml("FP32", "[]")
+    )
+    return write_model(repo, name, 1, Gated(gate.path), toml)
 
 
 def write_bad_output(repo: Path, name: str = "bad_output") -> Path:

@@ -6,11 +6,13 @@ import argparse
 import shlex
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench import load, machine
 from bench.doors import memory
 from bench.doors.cases import LABELS, PARTS
+from bench.doors.figures import Results
 from bench.doors.report import is_quiet, report, summary
 from bench.doors.run import Plan, measure
 from bench.sampler import WrongAnswerError
@@ -38,16 +40,27 @@ def main() -> None:
             results = measure(plan, Path(folder))
     except (load.LoadError, WrongAnswerError) as error:
         sys.exit(f"doors: {error}")
-    text = report(circumstances, results)
-    print(text)
-    if arguments.dry_run:
-        return
+    print(report(circumstances, results))
+    if not arguments.dry_run:
+        _write(arguments.output, plan, circumstances, results)
+
+
+def _write(output: Path | None, plan: Plan, circumstances: Mapping[str, str], results: Results) -> None:
+    """Where only a part was asked for, the folder must have been named: the whole run's report stays."""
+    whole = list(plan.parts) == list(PARTS) and list(plan.servers) == list(LABELS)
     if not is_quiet(results):
-        print("doors: nothing written: other processes took the servers' CPU", file=sys.stderr)
-        return
-    arguments.output.mkdir(exist_ok=True)
-    (arguments.output / "doors.md").write_text(text)
-    (arguments.output / "doors_summary.md").write_text(summary(circumstances, results))
+        _say("nothing written: other processes took the servers' CPU")
+    elif output is None and not whole:
+        _say("nothing written: not the whole run, and no --output")
+    else:
+        folder = output or _RESULTS
+        folder.mkdir(exist_ok=True)
+        (folder / "doors.md").write_text(report(circumstances, results))
+        (folder / "doors_summary.md").write_text(summary(circumstances, results))
+
+
+def _say(line: str) -> None:
+    print(f"doors: {line}", file=sys.stderr)
 
 
 def _arguments() -> argparse.Namespace:
@@ -75,7 +88,7 @@ def _arguments() -> argparse.Namespace:
         help=f"calls over which memory must not grow ({memory.GROWTH_REQUESTS:,}, fewer at a slow door)",
     )
     parser.add_argument("--serve-flags", default="", help="further flags of penstock serve, in one argument")
-    parser.add_argument("--output", type=Path, default=_RESULTS, help="folder of the report (bench/results)")
+    parser.add_argument("--output", type=Path, help="folder of the report (of a whole run: bench/results)")
     parser.add_argument("--dry-run", action="store_true", help="print, write no file")
     return parser.parse_args()
 

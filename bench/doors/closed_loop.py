@@ -40,10 +40,14 @@ def ask(server: Server, case: Case, work: Work, folder: Path) -> Asked:
     return Asked(server, case, work, folder, answer_bytes(server, work))
 
 
+def warm_up(asked: Asked) -> float:
+    """One short load; gives requests a second."""
+    return run(asked, _WARM_UP_REQUESTS).requests_per_s
+
+
 def requests_for(asked: Asked, seconds: float) -> int:
     """How many requests this server answers in so many seconds, from two short loads, which also warm it up."""
-    first = run(asked, _WARM_UP_REQUESTS).requests_per_s
-    rate = run(asked, max(_WARM_UP_REQUESTS, int(first * _TRIAL_S))).requests_per_s
+    rate = run(asked, max(_WARM_UP_REQUESTS, int(warm_up(asked) * _TRIAL_S))).requests_per_s
     return max(_WARM_UP_REQUESTS, int(rate * seconds))
 
 
@@ -52,11 +56,11 @@ def measure(asked: Asked, requests: int) -> Round:
     server = asked.server
     samples = [_sample(server, question) for question in asked.work.questions]
     batches, rows = server.batches()
-    started_s, cpu_s, others_s = time.monotonic(), tree_cpu_s(server.pid), _others_cpu_s(server)
+    started_s, cpu_s, others_s = time.monotonic(), tree_cpu_s(server.pid), others_cpu_s(server)
     with Sampler(server.address, asked.work.method, samples) as sampler:
         seen = run(asked, requests)
     took_s, cpu_s = time.monotonic() - started_s, tree_cpu_s(server.pid) - cpu_s
-    others_s = _others_cpu_s(server) - others_s
+    others_s = others_cpu_s(server) - others_s
     batches_after, rows_after = server.batches()
     return Round(
         cpu_us=cpu_s * 1e6 / (requests + sampler.asked),
@@ -94,7 +98,7 @@ def run(asked: Asked, requests: int) -> load.LoadResult:
     return load.run(one, asked.folder)
 
 
-def _others_cpu_s(server: Server) -> float:
+def others_cpu_s(server: Server) -> float:
     """CPU time so far of what is neither the server, nor this benchmark, nor a load generator of its own."""
     return machine_cpu_s() - tree_cpu_s(server.pid) - own_cpu_s()
 

@@ -31,10 +31,14 @@ class Round:
 
 @dataclass(frozen=True)
 class Memory:
-    """What a process holds beyond one that has imported torch and no more."""
+    """What a process holds beyond one that has imported torch and no more.
+
+    `in_flight` is how many calls waited at the same time, `failed` how many were not answered as they should be.
+    """
 
     above_torch_mb: float
     in_flight: int
+    failed: int
     growth_mb: float
     growth_requests: int
 
@@ -45,6 +49,8 @@ class Results:
 
     rounds: dict[tuple[str, str], list[Round]] = field(default_factory=dict)
     open_loop: dict[str, list[OpenLoopResult]] = field(default_factory=dict)
+    # By server, one for each round of the open loop; as `Round.others_cores`.
+    open_loop_others_cores: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[str, Memory] = field(default_factory=dict)
     model_call_us: list[float] = field(default_factory=list)
     # Why a server or a part of the run is missing, a sentence each.
@@ -55,19 +61,25 @@ class Results:
         return self.rounds.get((case, server), ())
 
     def ratios(self, case: str, server: str, other: str) -> list[float]:
-        """CPU a request over the other server's, each round by itself; empty where one was not measured."""
+        """CPU a request over the other server's, each round by itself; empty where one was not measured.
+
+        A round may be too short for the clock of the other's CPU time: it gives no ratio.
+        """
         pairs = zip(self.of(case, server), self.of(case, other), strict=False)
-        return [one.cpu_us / another.cpu_us for one, another in pairs]
+        return [one.cpu_us / another.cpu_us for one, another in pairs if another.cpu_us > 0]
 
     def others_cores(self) -> float:
         """In the median round, of the case and server that had it worst."""
-        return max((median(one.others_cores for one in these) for these in self.rounds.values()), default=0.0)
+        closed = (median(one.others_cores for one in these) for these in self.rounds.values())
+        return max((*closed, *map(median, self.open_loop_others_cores.values())), default=0.0)
 
 
 def spread(figures: Sequence[float], form: str) -> str:
     """The median, with the least and the most behind; a dash for nothing."""
     if not figures:
         return "–"
+    if len(figures) == 1:
+        return f"{figures[0]:{form}}"
     return f"{median(figures):{form}} ({min(figures):{form}} … {max(figures):{form}})"
 
 

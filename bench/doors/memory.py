@@ -14,18 +14,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import open_loop
 from bench.doors import closed_loop
-from bench.doors.cases import CROWD, Case
+from bench.doors.cases import CROWD
 from bench.doors.figures import Memory
 from bench.doors.servers import Place, Server, penstock
 from bench.process_cpu import tree
 from bench.question import Work
 from bench.slow_model import SlowModel
 
-# 100 connections with as many calls as a connection may carry at a time.
-_IN_FLIGHT = Case("memory", "slow", 100, 100, ())
-# All of the first 10,000 wait at once, and are followed by as many.
-_REQUESTS = 2 * _IN_FLIGHT.connections * _IN_FLIGHT.calls_per_connection
+IN_FLIGHT = 10_000
+# No burst: a server may take only so many new calls at a time, and it is what waits that is measured.
+_CALLS_PER_S = 2_000.0
+# Behind the batch of the first call all others wait; they are the second batch.
+_BATCH_S = 1.5 * IN_FLIGHT / _CALLS_PER_S
+_DRAIN_S = 10 * _BATCH_S
+# 80 calls on each, of the 100 that a connection may carry.
+_CONNECTIONS = 125
 _LOOK_S = 0.05
 # Growth is counted after this share of the calls: caches and allocators have their size by then.
 _CHUNKS = 10
@@ -49,24 +54,35 @@ def measure(door: str, place: Place, wanted: Wanted) -> Memory:
     """Raises UnavailableError where there is no such door."""
     flags = [*place.flags, "--default-timeout-ms", "300000"]
     with penstock(door, wanted.slow.repository, flags) as server:
-        above_mb, in_flight = _with_many_in_flight(server, wanted.slow.work(), place.folder)
+        above_mb, in_flight, failed = _with_many_in_flight(server, wanted.slow.work(_BATCH_S), place.folder)
     with penstock(door, place.repository, place.flags) as server:
         growth_mb, requests = _growth(server, wanted.work, place.folder, wanted.growth_requests)
-    return Memory(above_mb, in_flight, growth_mb, requests)
+    return Memory(above_mb, in_flight, failed, growth_mb, requests)
 
 
-def _with_many_in_flight(server: Server, work: Work, folder: Path) -> tuple[float, int]:
-    """The most that was held beyond an import of torch, and the most calls in flight by the server's own count."""
-    asked = closed_loop.ask(server, _IN_FLIGHT, work, folder)
+def _with_many_in_flight(server: Server, work: Work, folder: Path) -> tuple[float, int, int]:
+    """The most held beyond an import of torch, the most calls in flight by the server's count, those that failed."""
+    (question,) = work.questions
+    schedule = open_loop.Schedule(
+        address=server.address,
+        method=work.method,
+        request=question.request,
+        answer_bytes=len(question.answer),
+        rate=_CALLS_PER_S,
+        duration_s=IN_FLIGHT / _CALLS_PER_S,
+        warm_up_s=0.0,
+        drain_s=_DRAIN_S,
+        connections=_CONNECTIONS,
+    )
     most_mb, most_in_flight = 0.0, 0
     with ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(closed_loop.run, asked, _REQUESTS)
+        loading = pool.submit(open_loop.run, schedule, folder)
         while not loading.done():
             most_mb = max(most_mb, rss_mb(server.pid))
             most_in_flight = max(most_in_flight, server.in_flight())
             time.sleep(_LOOK_S)
-        loading.result()
-    return most_mb - _torch_mb(), most_in_flight
+        failed = sum(loading.result().errors.values())
+    return most_mb - _torch_mb(), most_in_flight, failed
 
 
 def _growth(server: Server, work: Work, folder: Path, requests: int | None) -> tuple[float, int]:

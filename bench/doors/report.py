@@ -158,8 +158,8 @@ def _memory(results: Results) -> list[str]:
     for door, memory in results.memory.items():
         lines.append(
             f"- {LABELS[door]}: {memory.above_torch_mb:.0f} MB above a process that only imported torch, "
-            f"with {memory.in_flight:,} calls in flight; {memory.growth_mb:+.1f} MB between the first tenth "
-            f"and the end of {memory.growth_requests:,} calls"
+            f"with {memory.in_flight:,} calls in flight, of which {memory.failed:,} failed; "
+            f"{memory.growth_mb:+.1f} MB between the first tenth and the end of {memory.growth_requests:,} calls"
         )
     return lines
 

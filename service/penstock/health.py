@@ -135,7 +135,9 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             status = self._states.get(request.service, SERVICE_UNKNOWN)
             if status != told:
                 await context.write(health_pb2.HealthCheckResponse(status=status))
+                # It may have changed, and been closed, meanwhile.
                 told = status
-            if self._closed:
+            elif self._closed:
                 return
-            await changed.wait()
+            else:
+                await changed.wait()

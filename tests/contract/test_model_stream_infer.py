@@ -17,12 +17,11 @@ from tests.contract.good_requests import INFER, pair
 from tests.contract.infer_streams import Conversation, answered, echo, failed, ids, rows, stream
 from tests.contract.refusals import assert_still_serving, call, refused
 from tests.contract.tensors import outputs, raw_request
+from tests.gate import Gate
 from tests.server_process import ServerProcess
 from tests.waiting import wait_for
 
 MIB = 1 << 20
-SLOW_MS = 200
-# Long enough for a few calls beside them, on a machine that has other things to do.
 BUSY_RUNS = 3
 STREAM_IN_FLIGHT = 4
 MAX_SEND_BYTES = 1024
@@ -142,10 +141,17 @@ def test_a_message_over_the_limit_ends_the_stream(channel: grpc.Channel) -> None
 
 
 @pytest.fixture(scope="module")
-def slow_server(door: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """Models that take their time or raise, and limits that a test can reach."""
-    folder = tmp_path_factory.mktemp("slow")
-    models.write_slow(folder, SLOW_MS)
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Gate:
+    return Gate(tmp_path_factory.mktemp("gate"))
+
+
+@pytest.fixture(scope="module")
+def gated_server(door: str, gate: Gate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Models that wait for a gate or raise, and limits that a test can reach."""
+    folder = tmp_path_factory.mktemp("models")
+    models.write_gated(folder, gate)
+    # Never held before it meets a short deadline: the longer a model takes, the longer the least that is let in.
+    models.write_gated(folder, gate, name="quick")
     models.write_echo(folder, dims="[]")
     models.write_raises(folder)
     models.write_echo(folder, name="list")
@@ -157,21 +163,21 @@ def slow_server(door: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture
-def slow_channel(slow_server: ServerProcess) -> Iterator[grpc.Channel]:
-    with connection(slow_server) as channel:
+def gated_channel(gated_server: ServerProcess) -> Iterator[grpc.Channel]:
+    with connection(gated_server) as channel:
         yield channel
 
 
-def in_flight(server: ServerProcess) -> float:
-    return server.metrics().total("penstock_in_flight_requests", model="slow")
+def in_flight(server: ServerProcess, model: str = "gated") -> float:
+    return server.metrics().total("penstock_in_flight_requests", model=model)
 
 
-def rows_run(server: ServerProcess) -> float:
-    return server.metrics().total("penstock_batch_rows_sum", model="slow")
+def rows_run(server: ServerProcess, model: str = "gated") -> float:
+    return server.metrics().total("penstock_batch_rows_sum", model=model)
 
 
 def cancelled(server: ServerProcess) -> float:
-    return server.metrics().total("penstock_cancelled_requests_total", model="slow")
+    return server.metrics().total("penstock_cancelled_requests_total", model="gated")
 
 
 def unrouted(server: ServerProcess) -> float:
@@ -179,119 +185,127 @@ def unrouted(server: ServerProcess) -> float:
 
 
 def test_a_quick_answer_waits_for_the_slow_one_before_it_and_holds_up_no_other_stream(
-    slow_server: ServerProcess, slow_channel: grpc.Channel
+    gated_server: ServerProcess, gated_channel: grpc.Channel, gate: Gate
 ) -> None:
-    slow = Conversation(slow_channel)
-    slow.send(*[rows("slow", 1, id="slow")] * BUSY_RUNS, rows("echo", 2, id="quick"), BAD)
-    wait_for(lambda: in_flight(slow_server) == BUSY_RUNS)
-    assert ids(list(stream(slow_channel, iter([rows("echo", 3, id="other")])))) == ["other"]
-    assert in_flight(slow_server) > 0
+    slow = Conversation(gated_channel)
+    with gate.closed():
+        slow.send(*[rows("gated", 1, id="slow")] * BUSY_RUNS, rows("echo", 2, id="quick"), BAD)
+        wait_for(lambda: in_flight(gated_server) == BUSY_RUNS)
+        assert ids(list(stream(gated_channel, iter([rows("echo", 3, id="other")])))) == ["other"]
     slow.end()
     assert ids(list(slow.call)) == [*["slow"] * BUSY_RUNS, "quick", "bad"]
 
 
-def test_a_request_whose_model_raises_fails_alone(slow_channel: grpc.Channel) -> None:
+def test_a_request_whose_model_raises_fails_alone(gated_channel: grpc.Channel) -> None:
     requests = [rows("raises", number, id=str(number)) for number in (1, -2, 3)]
-    first, raised, last = stream(slow_channel, iter(requests))
+    first, raised, last = stream(gated_channel, iter(requests))
     sentence = oip.ModelStreamInferResponse.FromString(raised).error_message
     assert raised == failed(sentence, "-2")
     with pytest.raises(grpc.RpcError) as unary:
-        call(slow_channel, INFER, requests[1])
+        call(gated_channel, INFER, requests[1])
     error_id = re.compile(r"\b[0-9a-f-]{8,}\b")
     assert error_id.sub("…", sentence) == error_id.sub("…", unary.value.details())
-    assert (first, last) == tuple(answered(call(slow_channel, INFER, requests[at])) for at in (0, 2))
+    assert (first, last) == tuple(answered(call(gated_channel, INFER, requests[at])) for at in (0, 2))
 
 
 def test_no_more_is_read_than_may_be_unanswered(
-    slow_server: ServerProcess, slow_channel: grpc.Channel
+    gated_server: ServerProcess, gated_channel: grpc.Channel, gate: Gate
 ) -> None:
-    before = unrouted(slow_server)
-    answers = stream(slow_channel, iter([rows("slow", 1, id="slow"), *[BAD] * 9]))
-    wait_for(lambda: in_flight(slow_server) == 1)
-    read = [0.0]
-    while in_flight(slow_server):
-        read.append(unrouted(slow_server) - before)
-    # The last look may come after the slow answer.
-    assert max(read[:-1]) == STREAM_IN_FLIGHT - 1
+    before = unrouted(gated_server)
+    with gate.closed():
+        answers = stream(gated_channel, iter([rows("gated", 1, id="slow"), *[BAD] * 9]))
+        wait_for(lambda: unrouted(gated_server) - before == STREAM_IN_FLIGHT - 1)
+        # Whatever else was to be read has been once a later call is answered.
+        assert ids(list(stream(gated_channel, iter([rows("echo", 3, id="other")])))) == ["other"]
+        assert unrouted(gated_server) - before == STREAM_IN_FLIGHT - 1
     assert ids(list(answers)) == ["slow", *["bad"] * 9]
-    assert unrouted(slow_server) - before == 9
+    assert unrouted(gated_server) - before == 9
 
 
 @contextmanager
-def busy(server: ServerProcess, channel: grpc.Channel) -> Iterator[None]:
+def busy(server: ServerProcess, channel: grpc.Channel, gate: Gate, model: str = "gated") -> Iterator[None]:
     """The model has BUSY_RUNS rows before it, and has run these and no other when the block is left."""
-    before = rows_run(server)
+    before = rows_run(server, model)
     unary = channel.unary_unary(INFER, request_serializer=bytes, response_deserializer=bytes)
-    calls = [unary.future(rows("slow", 1), timeout=60) for _ in range(BUSY_RUNS)]
-    wait_for(lambda: in_flight(server) == BUSY_RUNS, during=calls[-1])
-    yield
+    with gate.closed():
+        calls = [unary.future(rows(model, 1), timeout=60) for _ in range(BUSY_RUNS)]
+        wait_for(lambda: in_flight(server, model) == BUSY_RUNS, during=calls[-1])
+        yield
+        wait_for(lambda: in_flight(server, model) == BUSY_RUNS, during=calls[-1])
     assert [call_.code() for call_ in calls] == [grpc.StatusCode.OK] * BUSY_RUNS
-    wait_for(lambda: in_flight(server) == 0)
-    assert rows_run(server) - before == BUSY_RUNS
+    wait_for(lambda: in_flight(server, model) == 0)
+    assert rows_run(server, model) - before == BUSY_RUNS
 
 
 def test_what_a_caller_who_leaves_has_in_the_queue_never_runs(
-    slow_server: ServerProcess, slow_channel: grpc.Channel
+    gated_server: ServerProcess, gated_channel: grpc.Channel, gate: Gate
 ) -> None:
-    before = cancelled(slow_server)
-    with busy(slow_server, slow_channel):
-        read = unrouted(slow_server)
-        leaver = stream(slow_channel, iter([rows("slow", 2), rows("slow", 3), BAD]))
+    before = cancelled(gated_server)
+    with busy(gated_server, gated_channel, gate):
+        read = unrouted(gated_server)
+        leaver = stream(gated_channel, iter([rows("gated", 2), rows("gated", 3), BAD]))
         # What is read last is counted last.
-        wait_for(lambda: unrouted(slow_server) - read == 1)
+        wait_for(lambda: unrouted(gated_server) - read == 1)
         leaver.cancel()
-        wait_for(lambda: cancelled(slow_server) - before == 2)
-    assert slow_server.other_lines == []
-    assert "never retrieved" not in slow_server.text()
+        wait_for(lambda: cancelled(gated_server) - before == 2)
+    assert gated_server.other_lines == []
+    assert "never retrieved" not in gated_server.text()
 
 
 def test_the_deadline_of_the_stream_is_that_of_each_request(
-    slow_server: ServerProcess, slow_channel: grpc.Channel
+    gated_server: ServerProcess, gated_channel: grpc.Channel, gate: Gate
 ) -> None:
-    with busy(slow_server, slow_channel):
-        # Shorter than the batches before it.
-        late = Conversation(slow_channel, timeout=SLOW_MS / 1000 / 4)
-        late.send(rows("slow", 2), rows("slow", 3))
+    with busy(gated_server, gated_channel, gate, "quick"):
+        # Long enough to get into the queue.
+        late = Conversation(gated_channel, timeout=2)
+        late.send(rows("quick", 2), rows("quick", 3))
+        wait_for(lambda: in_flight(gated_server, "quick") == BUSY_RUNS + 2, during=late.call)
         with pytest.raises(grpc.RpcError):
             list(late.call)
         late.end()
         assert late.call.code() == grpc.StatusCode.DEADLINE_EXCEEDED
 
 
-def test_an_answer_of_the_largest_size_that_may_be_sent_is_sent(slow_channel: grpc.Channel) -> None:
+def test_an_answer_of_the_largest_size_that_may_be_sent_is_sent(gated_channel: grpc.Channel) -> None:
     numbers = np.zeros((1, 200), np.float32)
-    size = len(call(slow_channel, INFER, raw_request("list", ("x", "FP32", numbers)).SerializeToString()))
+    size = len(call(gated_channel, INFER, raw_request("list", ("x", "FP32", numbers)).SerializeToString()))
     # An id of this length brings a tag and a length of two bytes.
     fill = MAX_SEND_BYTES - size - 3
     largest, larger = (
         raw_request("list", ("x", "FP32", numbers), id="x" * length).SerializeToString()
         for length in (fill, fill + 1)
     )
-    assert len(call(slow_channel, INFER, largest)) == MAX_SEND_BYTES
-    assert list(stream(slow_channel, iter([largest, larger]))) == [
-        answered(call(slow_channel, INFER, largest)),
-        failed(refused(slow_channel, INFER, larger).details(), "x" * (fill + 1)),
+    assert len(call(gated_channel, INFER, largest)) == MAX_SEND_BYTES
+    assert list(stream(gated_channel, iter([largest, larger]))) == [
+        answered(call(gated_channel, INFER, largest)),
+        failed(refused(gated_channel, INFER, larger).details(), "x" * (fill + 1)),
     ]
 
 
 def test_a_server_that_stops_answers_what_it_has_read_and_ends_its_streams(door: str, tmp_path: Path) -> None:
-    models.write_slow(tmp_path, SLOW_MS)
-    with ServerProcess(tmp_path, "--door", door, "--max-stream-in-flight", "2") as server:
+    gate = Gate(tmp_path / "gate")
+    models.write_gated(tmp_path / "models", gate)
+    with ServerProcess(tmp_path / "models", "--door", door, "--max-stream-in-flight", "2") as server:
         idle, working = Conversation(server.channel), Conversation(server.channel)
         idle.send(BAD)
         assert ids([next(idle.call)]) == ["bad"]
-        working.send(*(rows("slow", at, id=str(at)) for at in range(8)))
-        wait_for(lambda: in_flight(server) == 2)
-        server.terminate()
-        found: list[bytes] = []
-        for open_stream in (working, idle):
-            with pytest.raises(grpc.RpcError):
-                found.extend(open_stream.call)
-            open_stream.end()
-            assert open_stream.call.code() == grpc.StatusCode.UNAVAILABLE
-            assert open_stream.call.details() == "the server is stopping"
-        assert 2 <= len(found) < 8
-        assert ids(found) == [str(at) for at in range(len(found))]
-        assert b"stopping" not in b"".join(found)
+        with gate.closed():
+            working.send(*(rows("gated", at, id=str(at)) for at in range(8)))
+            wait_for(lambda: in_flight(server) == 2)
+            server.terminate()
+            # Both hear of it at once.
+            assert rest(idle) == []
+        assert ids(rest(working)) == ["0", "1"]
         assert server.exit_code() == 0
         assert server.other_lines == []
+
+
+def rest(conversation: Conversation) -> list[bytes]:
+    """What is still answered on the stream of a server that stops."""
+    found: list[bytes] = []
+    with pytest.raises(grpc.RpcError):
+        found.extend(conversation.call)
+    conversation.end()
+    assert conversation.call.code() == grpc.StatusCode.UNAVAILABLE
+    assert conversation.call.details() == "the server is stopping"
+    return found

@@ -12,6 +12,7 @@ from penstock.pb import inference_pb2_grpc
 from tests import models
 from tests.connection import connection
 from tests.contract.tensors import outputs, raw_request
+from tests.gate import Gate
 from tests.server_process import ServerProcess
 
 
@@ -45,10 +46,12 @@ def test_12_a_model_that_failed_to_load_is_unavailable_and_others_serve(
 
 
 def test_12_a_model_that_is_loading_or_waits_to_be_loaded_is_unavailable(door: str, tmp_path: Path) -> None:
-    models.write_slow(tmp_path, 1000, name="first", max_batch_rows=64)
-    models.write_mlp(tmp_path, name="second")
+    gate = Gate(tmp_path / "gate")
+    models.write_gated(tmp_path / "models", gate, name="first")
+    models.write_mlp(tmp_path / "models", name="second")
     with (
-        ServerProcess(tmp_path, "--door", door, until=("listening",)) as server,
+        gate.closed(),
+        ServerProcess(tmp_path / "models", "--door", door, until=("listening",)) as server,
         connection(server) as channel,
     ):
         inference = inference_pb2_grpc.GRPCInferenceServiceStub(channel)

@@ -11,18 +11,22 @@ import pytest
 
 from tests import models
 from tests.connection import connection
+from tests.gate import Gate
 from tests.server_process import ServerProcess
-
-# Of CPU. Long enough that what is sent behind a running batch finds it running.
-SLOW_MS = 1000
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """Models: `echo`, FP32 of any length; `slow`, one row a batch."""
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Gate:
+    """Holds the runs of the model `gated`."""
+    return Gate(tmp_path_factory.mktemp("gate"))
+
+
+@pytest.fixture(scope="session")
+def server(gate: Gate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Models: `echo`, FP32 of any length; `gated`, one row a batch."""
     repository: Path = tmp_path_factory.mktemp("models")
     models.write_echo(repository)
-    models.write_slow(repository, SLOW_MS)
+    models.write_gated(repository, gate)
     with ServerProcess(repository, "--door", "fast", "--io-threads", "1") as process:
         assert process.serving["event"] == "serving"
         yield process

@@ -12,7 +12,7 @@ from tests.contract.tensors import outputs, raw_request
 WATCH = "/grpc.health.v1.Health/Watch"
 CHECK = "/grpc.health.v1.Health/Check"
 LIVE = "/inference.GRPCInferenceService/ServerLive"
-__all__ = ["CHECK", "INFER", "LIVE", "WATCH", "assert_answered", "echo", "echo_body", "slow_body"]
+__all__ = ["CHECK", "INFER", "LIVE", "WATCH", "assert_answered", "echo", "echo_body", "gated_body"]
 
 
 def echo(floats: int = 4) -> oip.ModelInferRequest:
@@ -25,9 +25,9 @@ def echo_body(floats: int = 4) -> bytes:
     return framed(echo(floats).SerializeToString())
 
 
-def slow_body() -> bytes:
-    """A row of `slow` as the DATA of a call."""
-    return framed(raw_request("slow", ("x", "FP32", np.ones(1, np.float32))).SerializeToString())
+def gated_body() -> bytes:
+    """A row of `gated` as the DATA of a call."""
+    return framed(raw_request("gated", ("x", "FP32", np.ones(1, np.float32))).SerializeToString())
 
 
 def assert_answered(channel: grpc.Channel) -> None:

@@ -10,8 +10,9 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
-from tests.door.requests import CHECK, INFER, WATCH, assert_answered, echo_body, slow_body
+from tests.door.requests import CHECK, INFER, WATCH, assert_answered, echo_body, gated_body
 from tests.frame_connection import FrameConnection
+from tests.gate import Gate
 from tests.server_process import ServerProcess
 from tests.waiting import wait_for
 
@@ -107,26 +108,30 @@ def test_a_client_may_ping_whenever_a_part_of_a_large_answer_comes(server: Serve
         assert client.goaways() == []
 
 
-def test_a_client_that_vanishes_frees_its_calls(server: ServerProcess, good: grpc.Channel) -> None:
-    before = server.metrics().total("penstock_cancelled_requests_total", model="slow")
-    with FrameConnection(server.address) as client:
+def test_a_client_that_vanishes_frees_its_calls(
+    server: ServerProcess, gate: Gate, good: grpc.Channel
+) -> None:
+    before = server.metrics().total("penstock_cancelled_requests_total", model="gated")
+    with FrameConnection(server.address) as client, gate.closed():
         _fill(server, client)
         client.vanish()
-    wait_for(lambda: _in_flight(server) == 0)
-    after = server.metrics().total("penstock_cancelled_requests_total", model="slow")
-    # The one that runs may finish.
-    assert after - before >= QUEUED - 1
+        # The one that runs is answered to nobody, without waiting for its run.
+        wait_for(lambda: _in_flight(server) == 0)
+    after = server.metrics().total("penstock_cancelled_requests_total", model="gated")
+    assert after - before == QUEUED
     assert_answered(good)
 
 
-def test_calls_that_are_reset_while_they_wait_are_dropped(server: ServerProcess) -> None:
-    before = server.metrics().total("penstock_cancelled_requests_total", model="slow")
+def test_calls_that_are_reset_while_they_wait_are_dropped(server: ServerProcess, gate: Gate) -> None:
+    before = server.metrics().total("penstock_cancelled_requests_total", model="gated")
     with FrameConnection(server.address) as client:
-        streams = _fill(server, client)
-        client.send(*[RstStreamFrame(stream, error_code=ErrorCodes.CANCEL) for stream in streams[1:]])
+        with gate.closed():
+            streams = _fill(server, client)
+            client.send(*[RstStreamFrame(stream, error_code=ErrorCodes.CANCEL) for stream in streams[1:]])
+            wait_for(lambda: _in_flight(server) == 1)
         assert client.answer(streams[0]).grpc_status == 0
         wait_for(lambda: _in_flight(server) == 0)
-        after = server.metrics().total("penstock_cancelled_requests_total", model="slow")
+        after = server.metrics().total("penstock_cancelled_requests_total", model="gated")
         assert after - before == QUEUED - 1
         assert client.answer(client.call(INFER, echo_body())).grpc_status == 0
 
@@ -136,10 +141,10 @@ QUEUED = 6
 
 def _fill(server: ServerProcess, client: FrameConnection) -> list[int]:
     """Has one call run and others wait behind it."""
-    streams = [client.call(INFER, slow_body()) for _ in range(QUEUED)]
+    streams = [client.call(INFER, gated_body()) for _ in range(QUEUED)]
     wait_for(lambda: _in_flight(server) == QUEUED)
     return streams
 
 
 def _in_flight(server: ServerProcess) -> float:
-    return server.metrics().total("penstock_in_flight_requests", model="slow")
+    return server.metrics().total("penstock_in_flight_requests", model="gated")

@@ -1,4 +1,4 @@
-"""A server of its own for every test that stops it, fills it, or counts what it did."""
+"""Servers: one of its own for every test that stops it, fills it, or counts what it did, and one for the others."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,25 +6,47 @@ from pathlib import Path
 import pytest
 
 from tests import models
+from tests.gate import Gate
 from tests.server_process import ServerProcess
 
-# Of CPU. Long enough that calls sent behind a running batch are in the queue before it ends.
-SLOW_MS = 1000
 QUEUE_ROWS = 4
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    """Models: `mlp`; `slow`, one row a batch and QUEUE_ROWS in the queue; `raises`; `bad_output`."""
+def gate(tmp_path: Path) -> Gate:
+    """Of the model `gated`."""
+    return Gate(tmp_path)
+
+
+@pytest.fixture
+def server(tmp_path: Path, gate: Gate) -> Iterator[ServerProcess]:
+    """Models: `mlp`; `gated`, one row a batch and QUEUE_ROWS in the queue; `raises`; `bad_output`."""
     repository = tmp_path / "models"
     models.write_mlp(repository)
     models.write_raises(repository)
     models.write_bad_output(repository)
-    slow = models.write_slow(repository, SLOW_MS, max_batch_rows=1) / "model.toml"
-    slow.write_text(
-        slow.read_text().replace(
-            "max_batch_rows = 1\n", f"max_batch_rows = 1\nqueue_capacity_rows = {QUEUE_ROWS}\n"
-        )
-    )
+    models.write_gated(repository, gate, queue_capacity_rows=QUEUE_ROWS)
     with ServerProcess(repository) as process:
         yield process
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """Where a test writes its models."""
+    return tmp_path / "models"
+
+
+@pytest.fixture(scope="session")
+def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of `mlp` and `raises`."""
+    repo = tmp_path_factory.mktemp("models")
+    models.write_mlp(repo)
+    models.write_raises(repo)
+    return repo
+
+
+@pytest.fixture(scope="session")
+def standing_server(two_models: Path) -> Iterator[ServerProcess]:
+    """Of `two_models`, for tests that leave it as it was."""
+    with ServerProcess(two_models) as running:
+        yield running

@@ -1,6 +1,6 @@
 """What an operator relies on: overload, deadlines, cancellation, failing models, shutdown, metrics, probes.
 
-Models run for a while by computing; nothing here sleeps, and no time is asserted.
+What runs for a while runs until its gate is opened; nothing here sleeps, and no time is asserted.
 """
 
 import re
@@ -15,7 +15,8 @@ from penstock.pb import health_pb2, health_pb2_grpc, inference_pb2_grpc
 from penstock.pb import inference_pb2 as oip
 from tests.connection import connection
 from tests.contract.tensors import outputs, raw_request
-from tests.integration.conftest import QUEUE_ROWS, SLOW_MS
+from tests.gate import Gate
+from tests.integration.conftest import QUEUE_ROWS
 from tests.prometheus_text import Metrics
 from tests.server_process import ServerProcess
 from tests.waiting import wait_for
@@ -55,18 +56,32 @@ def in_flight(server: ServerProcess, model: str) -> float:
     return server.metrics().total("penstock_in_flight_requests", model=model)
 
 
+def queue_rows(server: ServerProcess, model: str) -> float:
+    return server.metrics().total("penstock_queue_rows", model=model)
+
+
+def fill(server: ServerProcess, channel: grpc.Channel) -> list[grpc.Future]:
+    """More calls than the queue takes, to a model whose gate is closed; all that will be refused has been."""
+    calls = [
+        stub(channel).ModelInfer.future(request("gated", at), timeout=60) for at in range(QUEUE_ROWS * 5)
+    ]
+    # One may have been taken out of the queue to run.
+    least = len(calls) - QUEUE_ROWS - 1
+    wait_for(lambda: answered(server.metrics(), "gated", "UNAVAILABLE") >= least)
+    wait_for(lambda: in_flight(server, "gated") <= QUEUE_ROWS + 1)
+    return calls
+
+
 def test_calls_beyond_the_queue_are_refused_at_once_with_a_hint_when_to_come_again(
-    server: ServerProcess,
+    server: ServerProcess, gate: Gate
 ) -> None:
     with connection(server) as channel:
-        calls = [
-            stub(channel).ModelInfer.future(request("slow", at), timeout=60) for at in range(QUEUE_ROWS * 5)
-        ]
+        with gate.closed():
+            calls = fill(server, channel)
         found = codes(calls)
     refused = [call for call in calls if call.code() == grpc.StatusCode.UNAVAILABLE]
     assert set(found) == {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
-    # Whatever was running when the queue was filled comes on top of it.
-    assert QUEUE_ROWS <= found.count(grpc.StatusCode.OK) < len(calls)
+    assert QUEUE_ROWS <= found.count(grpc.StatusCode.OK) <= QUEUE_ROWS + 1
     for call in refused:
         assert int(dict(call.trailing_metadata())["grpc-retry-pushback-ms"]) > 0
     for at, call in enumerate(calls):
@@ -74,69 +89,81 @@ def test_calls_beyond_the_queue_are_refused_at_once_with_a_hint_when_to_come_aga
             assert outputs(call.result())["y"] == pytest.approx([at])
 
 
-def test_overload_of_one_model_does_not_touch_health_or_other_models(server: ServerProcess) -> None:
+def test_overload_of_one_model_does_not_touch_health_or_other_models(
+    server: ServerProcess, gate: Gate
+) -> None:
     with connection(server) as channel:
-        calls = [
-            stub(channel).ModelInfer.future(request("slow", at), timeout=60) for at in range(QUEUE_ROWS * 5)
-        ]
-        health = health_pb2_grpc.HealthStub(channel)
-        for name in ("", "slow"):
-            assert health.Check(health_pb2.HealthCheckRequest(service=name)).status == SERVING
-        good = stub(channel).ModelInfer(raw_request("mlp", ("x", "FP32", np.zeros((1, 32)))))
-        assert outputs(good)["score"].shape == (1,)
+        with gate.closed():
+            calls = fill(server, channel)
+            health = health_pb2_grpc.HealthStub(channel)
+            for name in ("", "gated"):
+                assert health.Check(health_pb2.HealthCheckRequest(service=name)).status == SERVING
+            good = stub(channel).ModelInfer(raw_request("mlp", ("x", "FP32", np.zeros((1, 32)))))
+            assert outputs(good)["score"].shape == (1,)
         assert grpc.StatusCode.UNAVAILABLE in codes(calls)
 
 
-def test_a_deadline_that_passes_in_the_queue_is_told_and_its_rows_never_run(server: ServerProcess) -> None:
-    before = rows_run(server.metrics(), "slow")
+def test_a_deadline_that_passes_in_the_queue_is_told_and_its_rows_never_run(
+    server: ServerProcess, gate: Gate
+) -> None:
+    before = rows_run(server.metrics(), "gated")
     with connection(server) as channel:
         infer = stub(channel).ModelInfer
-        first = infer.future(request("slow", 1), timeout=60)
-        wait_for(lambda: in_flight(server, "slow") == 1, during=first)
-        # Shorter than the batch before it.
-        late = infer.future(request("slow", 2), timeout=SLOW_MS / 1000 / 4)
-        last = infer.future(request("slow", 3), timeout=60)
-        assert late.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+        with gate.closed():
+            first = infer.future(request("gated", 1), timeout=60)
+            wait_for(lambda: in_flight(server, "gated") == 1, during=first)
+            # Long enough to get into the queue.
+            late = infer.future(request("gated", 2), timeout=2)
+            wait_for(lambda: in_flight(server, "gated") == 2, during=late)
+            last = infer.future(request("gated", 3), timeout=60)
+            assert late.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+            wait_for(lambda: in_flight(server, "gated") == 2, during=first)
         assert codes([first, last]) == [grpc.StatusCode.OK] * 2
-    wait_for(lambda: in_flight(server, "slow") == 0)
+    wait_for(lambda: in_flight(server, "gated") == 0)
     after = server.metrics()
-    assert rows_run(after, "slow") - before == 2
+    assert rows_run(after, "gated") - before == 2
     # The client's clock may be the first to say so; then the server hears of a caller that went away.
-    expired = after.total("penstock_expired_requests_total", model="slow", stage="queue")
-    assert expired + after.total("penstock_cancelled_requests_total", model="slow") == 1
+    expired = after.total("penstock_expired_requests_total", model="gated", stage="queue")
+    assert expired + after.total("penstock_cancelled_requests_total", model="gated") == 1
 
 
-def test_cancelled_calls_are_dropped_before_they_run(server: ServerProcess) -> None:
-    before = rows_run(server.metrics(), "slow")
+def test_cancelled_calls_are_dropped_before_they_run(server: ServerProcess, gate: Gate) -> None:
+    before = rows_run(server.metrics(), "gated")
     with connection(server) as channel:
         infer = stub(channel).ModelInfer
-        first = infer.future(request("slow", 1), timeout=60)
-        wait_for(lambda: in_flight(server, "slow") == 1, during=first)
-        waiting = [infer.future(request("slow", at), timeout=60) for at in (2, 3)]
-        wait_for(lambda: in_flight(server, "slow") == 3, during=first)
-        for call in waiting:
-            call.cancel()
+        with gate.closed():
+            first = infer.future(request("gated", 1), timeout=60)
+            wait_for(lambda: in_flight(server, "gated") == 1, during=first)
+            waiting = [infer.future(request("gated", at), timeout=60) for at in (2, 3)]
+            wait_for(lambda: in_flight(server, "gated") == 3, during=first)
+            for call in waiting:
+                call.cancel()
+            wait_for(lambda: in_flight(server, "gated") == 1, during=first)
         assert first.code() == grpc.StatusCode.OK
-        assert outputs(infer(request("slow", 4), timeout=60))["y"] == pytest.approx([4])
-    wait_for(lambda: in_flight(server, "slow") == 0)
+        assert outputs(infer(request("gated", 4), timeout=60))["y"] == pytest.approx([4])
+    wait_for(lambda: in_flight(server, "gated") == 0)
     after = server.metrics()
-    assert rows_run(after, "slow") - before == 2
-    assert answered(after, "slow", "CANCELLED") == 2
+    assert rows_run(after, "gated") - before == 2
+    assert answered(after, "gated", "CANCELLED") == 2
 
 
-def test_a_cancelled_call_frees_its_place_in_the_queue(server: ServerProcess) -> None:
+def test_a_cancelled_call_frees_its_place_in_the_queue(server: ServerProcess, gate: Gate) -> None:
     with connection(server) as channel:
         infer = stub(channel).ModelInfer
-        running = infer.future(request("slow", 0), timeout=60)
-        wait_for(lambda: in_flight(server, "slow") == 1, during=running)
-        waiting = [infer.future(request("slow", at), timeout=60) for at in range(QUEUE_ROWS)]
-        wait_for(lambda: in_flight(server, "slow") == QUEUE_ROWS + 1, during=running)
-        refused = infer.future(request("slow", 8), timeout=60)
-        assert refused.code() == grpc.StatusCode.UNAVAILABLE
-        waiting[0].cancel()
-        wait_for(lambda: in_flight(server, "slow") == QUEUE_ROWS, during=running)
-        assert infer.future(request("slow", 9), timeout=60).code() == grpc.StatusCode.OK
-        assert codes([running, *waiting[1:]]) == [grpc.StatusCode.OK] * QUEUE_ROWS
+        with gate.closed():
+            running = infer.future(request("gated", 0), timeout=60)
+            # The calls of a connection are queued in order; once in the queue, the first leaves it to run.
+            infer(raw_request("mlp", ("x", "FP32", np.zeros((1, 32)))))
+            wait_for(lambda: queue_rows(server, "gated") == 0, during=running)
+            waiting = [infer.future(request("gated", at), timeout=60) for at in range(QUEUE_ROWS)]
+            wait_for(lambda: in_flight(server, "gated") == QUEUE_ROWS + 1, during=running)
+            refused = infer.future(request("gated", 8), timeout=60)
+            assert refused.code() == grpc.StatusCode.UNAVAILABLE
+            waiting[0].cancel()
+            wait_for(lambda: in_flight(server, "gated") == QUEUE_ROWS, during=running)
+            placed = infer.future(request("gated", 9), timeout=60)
+            wait_for(lambda: in_flight(server, "gated") == QUEUE_ROWS + 1, during=placed)
+        assert codes([running, *waiting[1:], placed]) == [grpc.StatusCode.OK] * (QUEUE_ROWS + 1)
 
 
 def test_a_model_that_raises_is_an_internal_error_with_an_id_and_nothing_of_the_model(
@@ -178,15 +205,18 @@ def test_outputs_of_the_wrong_number_of_rows_are_an_internal_error(server: Serve
 
 
 def test_after_sigterm_accepted_calls_finish_health_says_so_and_the_exit_code_is_zero(
-    server: ServerProcess,
+    server: ServerProcess, gate: Gate
 ) -> None:
     with grpc.insecure_channel(server.address) as channel:
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         assert next(watch).status == SERVING
-        calls = [stub(channel).ModelInfer.future(request("slow", at), timeout=60) for at in range(QUEUE_ROWS)]
-        wait_for(lambda: in_flight(server, "slow") == QUEUE_ROWS, during=calls[0])
-        server.terminate()
-        assert next(watch).status == NOT_SERVING
+        with gate.closed():
+            calls = [
+                stub(channel).ModelInfer.future(request("gated", at), timeout=60) for at in range(QUEUE_ROWS)
+            ]
+            wait_for(lambda: in_flight(server, "gated") == QUEUE_ROWS, during=calls[0])
+            server.terminate()
+            assert next(watch).status == NOT_SERVING
         assert codes(calls) == [grpc.StatusCode.OK] * QUEUE_ROWS
         for at, call in enumerate(calls):
             assert outputs(call.result())["y"] == pytest.approx([at])
@@ -194,19 +224,20 @@ def test_after_sigterm_accepted_calls_finish_health_says_so_and_the_exit_code_is
     assert "Traceback" not in server.text()
 
 
-def test_calls_after_sigterm_are_refused_unavailable(server: ServerProcess) -> None:
+def test_calls_after_sigterm_are_refused_unavailable(server: ServerProcess, gate: Gate) -> None:
     with grpc.insecure_channel(server.address, [("grpc.enable_retries", 0)]) as channel:
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         assert next(watch).status == SERVING
-        running = stub(channel).ModelInfer.future(request("slow", 1), timeout=60)
-        wait_for(lambda: in_flight(server, "slow") == 1, during=running)
-        server.terminate()
-        assert next(watch).status == NOT_SERVING
-        late = stub(channel).ModelInfer.future(request("slow", 2), timeout=60)
-        assert late.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.OK)
+        with gate.closed():
+            running = stub(channel).ModelInfer.future(request("gated", 1), timeout=60)
+            wait_for(lambda: in_flight(server, "gated") == 1, during=running)
+            server.terminate()
+            assert [answer.status for answer in watch] == [NOT_SERVING]
+            late = stub(channel).ModelInfer.future(request("gated", 2), timeout=60)
+            assert late.code() == grpc.StatusCode.UNAVAILABLE
         assert running.code() == grpc.StatusCode.OK
         assert server.exit_code() == 0
-        after = stub(channel).ModelInfer.future(request("slow", 3), timeout=60)
+        after = stub(channel).ModelInfer.future(request("gated", 3), timeout=60)
         assert after.code() == grpc.StatusCode.UNAVAILABLE
 
 
@@ -289,16 +320,19 @@ def test_probes_say_live_and_ready(server: ServerProcess) -> None:
     assert server.http("/nothing")[0] == 404
 
 
-def test_a_draining_server_is_live_and_not_ready(server: ServerProcess) -> None:
+def test_a_draining_server_is_live_and_not_ready(server: ServerProcess, gate: Gate) -> None:
     with grpc.insecure_channel(server.address) as channel:
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         assert next(watch).status == SERVING
-        calls = [stub(channel).ModelInfer.future(request("slow", at), timeout=60) for at in range(QUEUE_ROWS)]
-        wait_for(lambda: in_flight(server, "slow") == QUEUE_ROWS, during=calls[0])
-        server.terminate()
-        assert next(watch).status == NOT_SERVING
-        assert server.http("/livez")[0] == 200
-        assert server.http("/readyz")[0] == 503
+        with gate.closed():
+            calls = [
+                stub(channel).ModelInfer.future(request("gated", at), timeout=60) for at in range(QUEUE_ROWS)
+            ]
+            wait_for(lambda: in_flight(server, "gated") == QUEUE_ROWS, during=calls[0])
+            server.terminate()
+            assert next(watch).status == NOT_SERVING
+            assert server.http("/livez")[0] == 200
+            assert server.http("/readyz")[0] == 503
         assert codes(calls) == [grpc.StatusCode.OK] * QUEUE_ROWS
 
 

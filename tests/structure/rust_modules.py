@@ -21,7 +21,7 @@ MAY_USE = {
     "metrics": {"status"},
     "batch": _GROUND | {"spec", "features", "metrics"},
     "engine": _GROUND | {"spec", "features", "metrics", "batch"},
-    "door": _GROUND | {"grpc", "batch", "engine"},
+    "door": _GROUND | {"grpc", "metrics", "batch", "engine"},
     PYTHON_DOOR: _GROUND | {"grpc", "spec", "features", "metrics", "batch", "engine", "door"},
 }
 

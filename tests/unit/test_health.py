@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any, cast
 
 import grpc
 import h2.config
@@ -157,6 +158,31 @@ async def test_close_ends_every_watch_after_its_last_state(
     assert await watch.code() is grpc.StatusCode.OK
     late = stub.Watch(health_pb2.HealthCheckRequest())
     assert [state.status async for state in late] == [NOT_SERVING]
+
+
+class _SlowWriter:
+    """A context whose first write lasts until it is let go."""
+
+    def __init__(self) -> None:
+        self.writing, self.may_end = asyncio.Event(), asyncio.Event()
+        self.told: list[int] = []
+
+    async def write(self, state: health_pb2.HealthCheckResponse) -> None:
+        self.told.append(state.status)
+        self.writing.set()
+        await self.may_end.wait()
+
+
+async def test_the_last_state_is_told_though_the_drain_ends_during_a_write(states: health.Health) -> None:
+    states.set_ready(True)
+    context = _SlowWriter()
+    watch = asyncio.create_task(states.Watch(health_pb2.HealthCheckRequest(), cast("Any", context)))
+    await context.writing.wait()
+    states.drain()
+    states.close()
+    context.may_end.set()
+    await watch
+    assert context.told == [SERVING, NOT_SERVING]
 
 
 async def test_a_watcher_that_does_not_read_keeps_no_one_else_from_the_news(

@@ -8,8 +8,6 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use tokio::task::AbortHandle;
 
-use super::thread::IoThread;
-
 /// What ends a call whose caller has gone.
 enum Open {
     /// The engine has it, under this token.
@@ -62,18 +60,16 @@ impl Calls {
         }
     }
 
-    /// The caller has reset its stream.
-    pub fn cancel(&self, stream: u32, thread: &IoThread) {
+    /// The caller has reset its stream: its task is ended. The token, where the engine has the call.
+    pub fn take(&self, stream: u32) -> Option<u64> {
         let open = self.open.borrow_mut().remove(&stream);
-        if let Some(open) = open {
-            open.cancel(thread);
-        }
+        open.and_then(Open::end)
     }
 
-    /// The connection is gone.
-    pub fn cancel_all(&self, thread: &IoThread) {
+    /// The connection is gone: all its tasks are ended. The tokens of the calls that the engine has.
+    pub fn take_all(&self) -> Vec<u64> {
         let open = std::mem::take(&mut *self.open.borrow_mut());
-        open.into_values().for_each(|open| open.cancel(thread));
+        open.into_values().filter_map(Open::end).collect()
     }
 
     /// Something was sent.
@@ -103,10 +99,13 @@ impl Calls {
 }
 
 impl Open {
-    fn cancel(self, thread: &IoThread) {
+    fn end(self) -> Option<u64> {
         match self {
-            Self::Waits(token) => thread.cancel(token),
-            Self::Runs(task) => task.abort(),
+            Self::Waits(token) => Some(token),
+            Self::Runs(task) => {
+                task.abort();
+                None
+            }
         }
     }
 }

@@ -14,23 +14,26 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Sleep, sleep_until, timeout};
 
 use super::calls::Calls;
-use super::forward::{self, Peer};
 use super::head::{Route, route_of};
 use super::heartbeat::{Beat, Heartbeat, spread};
 use super::payload::Payload;
+use super::peer::Peer;
 use super::settings::{
     CONNECTION_WINDOW_BYTES, HANDSHAKE_TIMEOUT, MAX_HEADER_LIST_BYTES, MAX_LOCAL_ERROR_RESETS,
     MAX_PENDING_ACCEPT_RESETS, STREAM_WINDOW_BYTES, Settings,
 };
 use super::thread::IoThread;
 use super::wire::Wire;
-use super::{answer, stream, unary};
+use super::{answer, forward, stream, unary};
+use crate::metrics::door::ClosedFor;
 
 /// Speaks HTTP/2 on a socket until either side ends it.
 pub async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin, peer: Rc<Peer>, thread: Rc<IoThread>) {
     let wire = Wire::new(socket);
     let handshake = builder(&thread.settings).handshake(wire.clone());
-    let Ok(Ok(mut http)) = timeout(HANDSHAKE_TIMEOUT, handshake).await else { return };
+    let Ok(Ok(mut http)) = timeout(HANDSHAKE_TIMEOUT, handshake).await else {
+        return thread.metrics().close(ClosedFor::Handshake);
+    };
     wire.gather();
     let now = Instant::now();
     let life = Heartbeat::new(now, spread(thread.settings.max_connection_age, random()));
@@ -85,7 +88,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Poll::Ready(());
             }
             for stream in self.wire.frames(super::frames::Frames::take_resets) {
-                self.calls.cancel(stream, &self.thread);
+                if let Some(token) = self.calls.take(stream) {
+                    self.thread.cancel(token);
+                }
             }
             match self.poll_life(context) {
                 // What h2 was told is written by its next turn.
@@ -126,6 +131,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         if !self.going && self.wire.frames(|frames| frames.is_flood()) {
             self.going = true;
+            self.thread.metrics().close(ClosedFor::Flood);
             self.http.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
             return Poll::Ready(true);
         }
@@ -141,7 +147,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Beat::Nothing => {}
                 Beat::Ping => return Poll::Ready(self.ping(context)),
                 Beat::Retire => return Poll::Ready(self.retire()),
-                Beat::Close => return Poll::Ready(false),
+                Beat::Close => {
+                    self.thread.metrics().close(ClosedFor::Silence);
+                    return Poll::Ready(false);
+                }
             }
         }
         Poll::Pending
@@ -150,6 +159,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// GOAWAY twice: the first takes no stream away, the second, a round trip later, names the last that is served.
     fn retire(&mut self) -> bool {
         self.going = true;
+        self.thread.metrics().close(ClosedFor::Age);
         self.http.graceful_shutdown();
         true
     }

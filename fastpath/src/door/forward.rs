@@ -2,7 +2,7 @@
 //! with the windows of one side holding back the other.
 
 use std::future::poll_fn;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use bytes::{Buf, Bytes};
@@ -16,6 +16,7 @@ use http::{Request, Response, Uri};
 use super::answer;
 use super::calls::Calls;
 use super::payload::Payload;
+use super::peer::Peer;
 use super::thread::IoThread;
 use crate::status::{Code, Status};
 
@@ -26,14 +27,6 @@ const CLIENT_CERTIFICATE: HeaderName = HeaderName::from_static("x-forwarded-clie
 /// What a URI without an authority is given; the servicer does not look at it.
 const NO_AUTHORITY: Authority = Authority::from_static("penstock");
 
-/// The other end of a connection.
-#[derive(Debug)]
-pub struct Peer {
-    pub address: SocketAddr,
-    /// `x-forwarded-client-cert`; none without a client certificate.
-    pub certificate: Option<HeaderValue>,
-}
-
 /// Forwards a call in a task of its own, which ends with its caller.
 pub fn begin(
     (thread, calls): (&Rc<IoThread>, &Rc<Calls>),
@@ -43,6 +36,7 @@ pub fn begin(
     mut respond: SendResponse<Payload>,
 ) {
     let stream = respond.stream_id().as_u32();
+    thread.metrics().forward();
     let (thread, owner, peer) = (Rc::clone(thread), Rc::clone(calls), Rc::clone(peer));
     calls.run(stream, async move {
         if let Err(status) = forward(&thread, &owner, request(parts, &peer), body, &mut respond).await {

@@ -14,20 +14,21 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::connection;
-use super::forward::Peer;
-use super::mailbox::{Mailbox, News};
+use super::mailbox::{Mailbox, News, Place};
+use super::peer::Peer;
 use super::settings::{HANDSHAKE_TIMEOUT, Settings};
 use super::thread::IoThread;
 use super::tls;
 use super::upstream::{Link, Upstream};
 use crate::engine::Engine;
+use crate::metrics::door::ClosedFor;
 
 /// How long to wait when accepting fails: the process is out of file descriptors, and trying at once again would only
 /// burn the core.
@@ -54,18 +55,6 @@ struct Shared {
 struct End {
     mailbox: Arc<Mailbox>,
     connections: Arc<AtomicUsize>,
-}
-
-/// A connection's place, among those of its thread and of the process; given back when dropped.
-pub struct Place {
-    connections: Arc<AtomicUsize>,
-    _room: OwnedSemaphorePermit,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl Door {
@@ -226,9 +215,7 @@ async fn accept(listener: TcpListener, room: Arc<Semaphore>, shared: Arc<Shared>
         };
         let fewest = shared.ends.iter().min_by_key(|end| end.connections.load(Ordering::Relaxed));
         if let Some(end) = fewest {
-            end.connections.fetch_add(1, Ordering::Relaxed);
-            let place = Place { connections: Arc::clone(&end.connections), _room: permit };
-            end.mailbox.send(News::Connection(socket, place));
+            end.mailbox.send(News::Connection(socket, Place::take(&end.connections, permit)));
         }
     }
 }
@@ -240,21 +227,23 @@ async fn converse(
     tls: Option<Arc<ServerConfig>>,
     thread: Rc<IoThread>,
 ) {
+    let _open = thread.metrics().accept();
     let Ok(socket) = TcpStream::from_std(socket) else { return };
     let Ok(address) = socket.peer_addr() else { return };
     // Answers are written whole; waiting for more to send with them would only delay them.
     let _ = socket.set_nodelay(true);
     let Some(config) = tls else {
         let peer = Peer { address, certificate: None };
-        return connection::serve(socket, Rc::new(peer), thread).await;
+        return connection::serve(socket, Rc::new(peer), Rc::clone(&thread)).await;
     };
     let accepted = timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(socket)).await;
-    if let Ok(Ok(socket)) = accepted {
-        let (_, session) = socket.get_ref();
-        // A client that does not say which protocol it speaks does not speak gRPC.
-        if session.alpn_protocol() == Some(tls::ALPN_H2) {
-            let peer = Peer { address, certificate: tls::caller(session) };
-            connection::serve(socket, Rc::new(peer), thread).await;
+    // A client that does not say which protocol it speaks does not speak gRPC.
+    let accepted = accepted.ok().and_then(Result::ok);
+    match accepted.filter(|socket| socket.get_ref().1.alpn_protocol() == Some(tls::ALPN_H2)) {
+        Some(socket) => {
+            let peer = Peer { address, certificate: tls::caller(socket.get_ref().1) };
+            connection::serve(socket, Rc::new(peer), Rc::clone(&thread)).await;
         }
+        None => thread.metrics().close(ClosedFor::Handshake),
     }
 }

@@ -1,12 +1,13 @@
 //! What other threads send to an I/O thread: answers from model threads and the reaper, connections from the listener,
 //! and what to do next. One lock and at most one wake for all that lies there.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use parking_lot::Mutex;
-
-use super::listener::Place;
 use crate::batch::{Answer, Outbox};
+use parking_lot::Mutex;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Other news than answers.
 pub enum News {
@@ -15,6 +16,26 @@ pub enum News {
     Drain,
     /// Connections are closed and the thread ends.
     Stop,
+}
+
+/// A connection's place, among those of its thread and of the process; given back when dropped.
+pub struct Place {
+    connections: Arc<AtomicUsize>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// `connections` counts those of the thread.
+    pub fn take(connections: &Arc<AtomicUsize>, room: OwnedSemaphorePermit) -> Self {
+        connections.fetch_add(1, Ordering::Relaxed);
+        Self { connections: Arc::clone(connections), _room: room }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What lies in a mailbox.

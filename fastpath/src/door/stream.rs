@@ -3,11 +3,9 @@
 //! A request counts until its answer has been written, so a caller who does not read stops being read. A request that
 //! fails is answered with an error of its own, and the stream goes on.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -21,45 +19,12 @@ use super::body::{NoMessage, cut_off, poll_piece};
 use super::calls::Calls;
 use super::head::Head;
 use super::payload::Payload;
+use super::stream_calls::StreamCalls;
 use super::thread::IoThread;
 use crate::engine::Method;
-use crate::engine::stream::{RequestHead, encode_answer};
+use crate::engine::stream::RequestHead;
 use crate::grpc::{Deframer, ending};
 use crate::status::{Code, Status};
-
-/// The requests of a stream that have no answer yet, and the answers that are not written yet.
-pub struct StreamCalls {
-    method: Method,
-    state: RefCell<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// Requests that have not been answered in their turn; the first has number `first`.
-    requests: VecDeque<Request>,
-    first: u64,
-    /// Answers to be written.
-    answers: VecDeque<Vec<u8>>,
-    /// Requests whose answer has not been written.
-    open: usize,
-    /// Nothing more is read; why the stream ends, where it does not end well.
-    ended: Option<Result<(), Box<Status>>>,
-    waiting: Option<Waker>,
-}
-
-struct Request {
-    head: RequestHead,
-    token: Option<u64>,
-    answer: Answer,
-}
-
-enum Answer {
-    Awaited,
-    /// It waits for those before it.
-    Here(Vec<u8>),
-    /// It was not to wait.
-    Gone,
-}
 
 /// Serves a stream in a task of its own, which ends with its caller.
 pub fn begin(
@@ -74,8 +39,9 @@ pub fn begin(
         Err(refusal) => return answer::turn_away(respond, refusal),
     };
     let stream = respond.stream_id().as_u32();
-    let calls_of_stream = Rc::new(StreamCalls { method, state: RefCell::default() });
+    let calls_of_stream = Rc::new(StreamCalls::new(method));
     let serving = Serving {
+        method,
         deadline: head.timeout.map(|timeout| Instant::now() + timeout),
         head,
         owner: Rc::clone(calls),
@@ -87,6 +53,7 @@ pub fn begin(
 }
 
 struct Serving {
+    method: Method,
     head: Head,
     deadline: Option<Instant>,
     thread: Rc<IoThread>,
@@ -198,106 +165,11 @@ impl Serving {
     }
 
     fn accept(&self, message: &[u8]) {
-        let number = self.calls.open(RequestHead::read(self.calls.method, message));
+        let number = self.calls.open(RequestHead::read(self.method, message));
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let place = (&self.calls, number);
-        if let Some(token) = self.thread.submit_of_stream(self.calls.method, message, left, place) {
+        if let Some(token) = self.thread.submit_of_stream(self.method, message, left, place) {
             self.calls.keep(number, token);
-        }
-    }
-}
-
-impl StreamCalls {
-    /// A request has come; gives its number.
-    fn open(&self, head: RequestHead) -> u64 {
-        let mut state = self.state.borrow_mut();
-        state.open += 1;
-        state.requests.push_back(Request { head, token: None, answer: Answer::Awaited });
-        state.first + state.requests.len() as u64 - 1
-    }
-
-    fn keep(&self, number: u64, token: u64) {
-        if let Some(request) = self.state.borrow_mut().request(number) {
-            request.token = Some(token);
-        }
-    }
-
-    /// The answer to a request.
-    pub fn answer(&self, number: u64, outcome: Result<Vec<u8>, Box<Status>>) {
-        let mut state = self.state.borrow_mut();
-        let Some(request) = state.request(number) else { return };
-        request.token = None;
-        let message = encode_answer(self.method, &request.head, outcome);
-        if request.head.unordered {
-            request.answer = Answer::Gone;
-            state.answers.push_back(message);
-        } else {
-            request.answer = Answer::Here(message);
-        }
-        while let Some(Request { answer: Answer::Here(_) | Answer::Gone, .. }) = state.requests.front() {
-            if let Some(Request { answer: Answer::Here(message), .. }) = state.requests.pop_front() {
-                state.answers.push_back(message);
-            }
-            state.first += 1;
-        }
-        state.wake();
-    }
-
-    /// The next answer to write; none when there will be no more.
-    fn poll_answer(&self, context: &Context<'_>) -> Poll<Option<Vec<u8>>> {
-        let mut state = self.state.borrow_mut();
-        if let Some(message) = state.answers.pop_front() {
-            return Poll::Ready(Some(message));
-        }
-        if state.open == 0 && state.ended.is_some() {
-            return Poll::Ready(None);
-        }
-        state.waiting = Some(context.waker().clone());
-        Poll::Pending
-    }
-
-    /// An answer was written: there is room for a request.
-    fn written(&self) {
-        let mut state = self.state.borrow_mut();
-        state.open = state.open.saturating_sub(1);
-        state.wake();
-    }
-
-    fn is_full(&self, max: usize, context: &Context<'_>) -> bool {
-        let mut state = self.state.borrow_mut();
-        state.waiting = Some(context.waker().clone());
-        state.open >= max
-    }
-
-    fn end_with(&self, end: Result<(), Box<Status>>) {
-        let mut state = self.state.borrow_mut();
-        state.ended.get_or_insert(end);
-        state.wake();
-    }
-
-    fn end(&self) -> Result<(), Box<Status>> {
-        self.state.borrow_mut().ended.take().unwrap_or(Ok(()))
-    }
-
-    fn tokens(&self) -> Vec<u64> {
-        self.state.borrow().requests.iter().filter_map(|request| request.token).collect()
-    }
-
-    /// Has the stream's task look around.
-    pub fn wake(&self) {
-        self.state.borrow_mut().wake();
-    }
-}
-
-impl State {
-    fn request(&mut self, number: u64) -> Option<&mut Request> {
-        let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        self.requests.get_mut(place)
-    }
-
-    fn wake(&mut self) {
-        if let Some(waiting) = self.waiting.take() {
-            waiting.wake();
         }
     }
 }

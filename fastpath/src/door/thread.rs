@@ -14,15 +14,15 @@ use h2::server::SendResponse;
 
 use super::answer;
 use super::calls::Calls;
-use super::listener::Place;
-use super::mailbox::{Mail, Mailbox, News};
+use super::mailbox::{Mail, Mailbox, News, Place};
 use super::payload::Payload;
 use super::settings::Settings;
-use super::stream::StreamCalls;
+use super::stream_calls::StreamCalls;
 use super::upstream::Link;
 use crate::batch::{Outbox, Ticket, Tokens};
 use crate::engine::{Caller, Decoded, Engine, Method};
 use crate::grpc::Encoding;
+use crate::metrics::door::DoorMetrics;
 use crate::status::Status;
 
 /// A unary call that the engine has.
@@ -139,6 +139,11 @@ impl IoThread {
         }
     }
 
+    /// What the door counts.
+    pub fn metrics(&self) -> &DoorMetrics {
+        &self.engine.metrics.door
+    }
+
     /// Whether new calls go elsewhere.
     pub fn is_draining(&self) -> bool {
         self.draining.get()
@@ -151,7 +156,7 @@ impl IoThread {
 
     /// A connection has ended, and all its calls with it.
     pub fn leave(&self, calls: &Rc<Calls>) {
-        calls.cancel_all(self);
+        calls.take_all().into_iter().for_each(|token| self.cancel(token));
         self.connections.borrow_mut().retain(|each| !Rc::ptr_eq(each, calls));
     }
 

@@ -1,10 +1,11 @@
 //! What the process counts, and how Prometheus reads it.
 //!
 //! `model` holds what one model version counts, `counter` and `histogram` the cells that it counts in,
-//! `load` the share of model-thread time in use, `prometheus` the text of a scrape, `listener` its port.
+//! `door` what the fast door counts, `load` the share of model-thread time in use, `prometheus` the text of a scrape, `listener` its port.
 //! Counting takes no lock on the way of a request; only a batch's begin and end take one.
 
 pub mod counter;
+pub mod door;
 pub mod histogram;
 pub mod listener;
 pub mod load;
@@ -18,6 +19,7 @@ use std::time::Instant;
 use parking_lot::RwLock;
 
 use self::counter::Counter;
+use self::door::DoorMetrics;
 pub use self::listener::Listener;
 pub use self::model::{ExpiredIn, ModelMetrics, ShedFor};
 use crate::status::Code;
@@ -30,6 +32,7 @@ pub struct Metrics {
     models: RwLock<BTreeMap<Label, Arc<ModelMetrics>>>,
     /// Calls that were answered before a model version was found for them.
     unrouted: [Counter; Code::ALL.len()],
+    pub door: DoorMetrics,
 }
 
 impl Metrics {
@@ -40,6 +43,7 @@ impl Metrics {
             server_version: server_version.into(),
             models: RwLock::default(),
             unrouted: std::array::from_fn(|_| Counter::default()),
+            door: DoorMetrics::default(),
         }
     }
 
@@ -101,6 +105,7 @@ impl Metrics {
                 page.count("penstock_unrouted_requests_total", &[("code", code.name())], count);
             }
         }
+        self.door.write(&mut page);
         model::write(&mut page, &models, now);
         page.into_text()
     }

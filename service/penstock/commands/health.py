@@ -66,7 +66,9 @@ def _probed(settings: config.Settings, service: str) -> int:
     """Asks the metrics port, which speaks no TLS; it knows the server as a whole."""
     paths = {"": "/readyz", "readiness": "/readyz", "liveness": "/livez"}
     if service not in paths:
-        raise ConfigError(f"--service: found {service!r}, allowed with TLS and no ADDRESS: readiness or liveness")
+        raise ConfigError(
+            f"--service: found {service!r}, allowed with TLS and no ADDRESS: readiness or liveness"
+        )
     host = _LOOPBACK.get(settings.metrics_host, settings.metrics_host)
     address = f"{host}:{settings.metrics_port}"
     connection = http.client.HTTPConnection(host, settings.metrics_port, timeout=_PROBE_TIMEOUT_S)
