@@ -38,7 +38,14 @@ struct Strikes {
     last: Option<Instant>,
 }
 
+impl Default for Frames {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Frames {
+    /// Of a connection on which nothing has come yet.
     #[must_use]
     pub fn new() -> Self {
         Self {

@@ -10,7 +10,7 @@ mod body;
 mod calls;
 mod connection;
 mod forward;
-mod frames;
+pub mod frames;
 mod head;
 mod heartbeat;
 mod listener;
