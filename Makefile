@@ -96,7 +96,7 @@ checks: $(STAMPS)/packages
 		else echo "checks: clippy is not installed, skipped (rustup component add clippy)"; fi
 
 .PHONY: tools
-tools: # the Go programs that some tests drive; without Go those tests skip
+tools: ## grpcurl and what else in Go the tests drive, into build/bin; without Go those tests skip
 	@tests/tools.sh $(GO_BIN)
 
 .PHONY: bench
@@ -170,7 +170,7 @@ $(STAMPS)/packages: pyproject.toml $(STAMPS)/torch
 
 $(STAMPS)/extension: $(RUST_SOURCES) pyproject.toml $(STAMPS)/packages | needs
 	@echo "setup: the extension, in release mode"
-	@$(BIN)/maturin develop --release --extras examples --quiet
+	@PIP_QUIET=1 $(BIN)/maturin develop --release --extras examples --quiet
 	@touch $@
 
 $(STAMPS)/models: $(EXAMPLE_SOURCES) $(FEATURE_SOURCES) $(MODELS_GONE) | $(STAMPS)/extension
