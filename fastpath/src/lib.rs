@@ -4,6 +4,7 @@
 //! with the feature of that name; everything else builds and tests without Python.
 
 pub mod batch;
+pub mod client;
 pub mod engine;
 pub mod features;
 pub mod grpc;

@@ -16,12 +16,13 @@ MAY_USE = {
     "status": {"wire"},
     "wire": {"status"},
     "grpc": {"status"},
+    "client": _GROUND | {"grpc"},
     "spec": _GROUND,
     "features": _GROUND | {"spec"},
     "metrics": {"status"},
     "batch": _GROUND | {"spec", "features", "metrics"},
     "engine": _GROUND | {"spec", "features", "metrics", "batch"},
-    PYTHON_DOOR: _GROUND | {"spec", "features", "metrics", "batch", "engine"},
+    PYTHON_DOOR: _GROUND | {"spec", "features", "metrics", "batch", "engine", "client"},
 }
 
 _NOT_CODE = re.compile(

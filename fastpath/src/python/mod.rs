@@ -11,8 +11,12 @@
 mod array;
 mod batch;
 mod calls;
+mod channel;
+mod channel_calls;
 mod dlpack;
 mod engine;
+mod loop_end;
+mod many_calls;
 mod message;
 mod queue;
 mod spec;
@@ -37,6 +41,9 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<queue::PyQueue>()?;
     module.add_class::<queue::Batches>()?;
     module.add_class::<batch::PyBatch>()?;
+    module.add_class::<channel::PyChannel>()?;
+    module.add_class::<channel_calls::ChannelCalls>()?;
+    module.add_class::<many_calls::ManyCalls>()?;
     module.add_function(wrap_pyfunction!(message::encode_columns, module)?)?;
     module.add_function(wrap_pyfunction!(message::decode_outputs, module)?)?;
     Ok(())
