@@ -15,15 +15,20 @@ __all__ = [
     "Batch",
     "Batches",
     "Calls",
+    "Channel",
+    "ChannelCalls",
     "Engine",
+    "ManyCalls",
     "ModelSpec",
     "Queue",
     "RequestError",
     "SpecError",
     "TensorSpec",
     "__version__",
+    "decode_infer",
     "decode_outputs",
     "encode_columns",
+    "encode_infer",
 ]
 
 __version__: str
@@ -199,6 +204,107 @@ class Batch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool: ...
+
+@final
+class Channel:
+    """A client's channel to one server: unary gRPC calls on a thread of its own. Connects at the first call.
+
+    A call while the server cannot be reached fails UNAVAILABLE at once. A call is sent again by the
+    channel only where the server surely did not see it.
+    """
+
+    def __new__(
+        cls,
+        target: str,
+        make_error: Callable[[str, str, bytes | None, int | None], BaseException],
+        *,
+        root_certificates: bytes | None = None,
+        private_key: bytes | None = None,
+        certificate_chain: bytes | None = None,
+        max_receive_bytes: int = ...,
+        max_send_bytes: int = ...,
+        keepalive_time_ms: int = 320_000,
+        keepalive_timeout_ms: int = 20_000,
+    ) -> Self:
+        """`make_error(code, message, status_details, pushback_ms)` makes what a failed call raises.
+
+        Plaintext without `root_certificates`; certificates and key are PEM. `max_receive_bytes` is 4
+        MiB unless given. Raises ValueError.
+        """
+
+    @staticmethod
+    def takes(target: str) -> bool:
+        """Whether a grpc target is one that this channel can reach: host:port, or unix:path."""
+
+    def call(self, method: str, message: bytes, timeout_s: float) -> bytes:
+        """One call, waited for; `method` is "/package.Service/Method"."""
+
+    def many(self) -> ManyCalls:
+        """An end for one thread that has many calls under way."""
+
+    def loop_calls(self, call_soon: Callable[[Callable[[], None]], object]) -> ChannelCalls:
+        """An end for one event loop, whose `call_soon` is given."""
+
+    def close(self) -> None:
+        """Calls under way, and calls that come later, fail CANCELLED."""
+
+@final
+class ManyCalls:
+    """Calls that one thread hands in together. Dropping it cancels what is under way."""
+
+    def submit(self, method: str, token: int, message: bytes, timeout_s: float) -> None:
+        """A call that the next `wait` sends; `token` is its name in the replies, unique among those under way."""
+
+    def wait(self, at_most_s: float | None = None) -> list[tuple[int, Any]]:
+        """The replies that are there, once there is one: token, and bytes or what `make_error` gave.
+
+        Empty where no call is under way, or none ended in time.
+        """
+
+    def close(self) -> None:
+        """Cancels what is under way."""
+
+@final
+class ChannelCalls:
+    """Where an asyncio loop hands in calls and gets replies back, in bulk."""
+
+    def fileno(self) -> int:
+        """Readable when replies wait: `loop.add_reader(calls.fileno(), calls.deliver)`."""
+
+    def call(self, method: str, message: bytes, timeout_s: float, future: Any) -> int:
+        """Sends a call in the loop's next iteration; the future gets the answer's bytes.
+
+        Gives the ticket for `cancel`.
+        """
+
+    def flush(self) -> None:
+        """Sends what has been handed in; the loop calls it by itself."""
+
+    def cancel(self, ticket: int) -> None:
+        """The caller is gone: the call's stream is reset."""
+
+    def deliver(self) -> None:
+        """Settles the futures of all calls that have ended; on the loop's thread."""
+
+    def close(self) -> None:
+        """Cancels the futures of all calls under way, and the calls."""
+
+def encode_infer(
+    model_name: str, model_version: str, request_id: str, inputs: dict[str, Any], outputs: Sequence[str]
+) -> bytes | None:
+    """A serialized ModelInferRequest with raw contents.
+
+    None unless all inputs are numpy arrays of plain numbers, row-major.
+    """
+
+def decode_infer(
+    response: bytes,
+) -> tuple[str, str, str, list[tuple[str, str, tuple[int, ...], bytes]]] | None:
+    """Model name, version, id and outputs (name, datatype, shape, contents) of a serialized ModelInferResponse.
+
+    None where contents are typed. Raises ValueError for bytes that are no such message, or contents
+    of numbers that do not fill their shape.
+    """
 
 def encode_columns(
     model_name: str,

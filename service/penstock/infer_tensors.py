@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock import _fastpath
 from penstock.pb import inference_pb2
 
 _DATATYPE_OF_DTYPE = {
@@ -27,6 +28,9 @@ _DATATYPE_OF_DTYPE = {
     "float64": "FP64",
 }
 _DTYPE_OF_DATATYPE = {datatype: dtype for dtype, datatype in _DATATYPE_OF_DTYPE.items()} | {"BF16": "uint16"}
+_LITTLE_ENDIAN = {
+    datatype: np.dtype(dtype).newbyteorder("<") for datatype, dtype in _DTYPE_OF_DATATYPE.items()
+}
 _LENGTH = struct.Struct("<I")
 
 
@@ -34,6 +38,10 @@ def encode_infer_request(
     model: str, version: str, request_id: str, inputs: Mapping[str, NDArray[Any]], outputs: Sequence[str]
 ) -> bytes:
     """A serialized ModelInferRequest. Raises ValueError where an array has a dtype without a datatype."""
+    named = inputs if type(inputs) is dict else dict(inputs)
+    plain = _fastpath.encode_infer(model, version, request_id, named, outputs)
+    if plain is not None:
+        return plain
     request = inference_pb2.ModelInferRequest(model_name=model, model_version=version, id=request_id)
     for name, values in inputs.items():
         array = np.asarray(values)
@@ -60,6 +68,11 @@ def decode_outputs(response: inference_pb2.ModelInferResponse) -> dict[str, NDAr
     }
 
 
+def arrays_of_raw(tensors: Iterable[tuple[str, str, tuple[int, ...], bytes]]) -> dict[str, NDArray[Any]]:
+    """Arrays by name of (name, datatype, shape, contents), as `decode_outputs` gives them."""
+    return {name: _decoded(datatype, raw).reshape(shape) for name, datatype, shape, raw in tensors}
+
+
 def _raw(name: str, array: NDArray[Any]) -> tuple[str, bytes]:
     if array.dtype.kind in "OUST":
         return "BYTES", b"".join(_elements(name, array))
@@ -82,7 +95,7 @@ def _elements(name: str, array: NDArray[Any]) -> list[bytes]:
 
 def _decoded(datatype: str, raw: bytes) -> NDArray[Any]:
     if datatype != "BYTES":
-        return np.frombuffer(raw, _dtype_of(datatype).newbyteorder("<"))
+        return np.frombuffer(raw, _dtype_of(datatype))
     elements: list[bytes] = []
     position = 0
     while position < len(raw):
@@ -107,9 +120,10 @@ def _typed(tensor: inference_pb2.ModelInferResponse.InferOutputTensor) -> NDArra
 
 
 def _dtype_of(datatype: str) -> np.dtype[Any]:
-    if datatype not in _DTYPE_OF_DATATYPE:
+    dtype = _LITTLE_ENDIAN.get(datatype)
+    if dtype is None:
         raise ValueError(f"an output has the datatype {datatype!r}, which is not known")
-    return np.dtype(_DTYPE_OF_DATATYPE[datatype])
+    return dtype
 
 
 def _objects(elements: Sequence[bytes]) -> NDArray[Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from penstock import _fastpath
 from penstock.arrays import named_arrays
-from penstock.infer_tensors import decode_outputs
+from penstock.infer_tensors import arrays_of_raw, decode_outputs
 from penstock.pb import inference_pb2
 
 
@@ -41,5 +41,9 @@ def prediction_of_predict(response: bytes) -> Prediction:
 
 def prediction_of_infer(raw: bytes) -> Prediction:
     """From a serialized ModelInferResponse. Raises ValueError where contents do not fill their shape."""
+    plain = _fastpath.decode_infer(raw)
+    if plain is not None:
+        model, version, request_id, tensors = plain
+        return Prediction(model, version, request_id, arrays_of_raw(tensors))
     response = inference_pb2.ModelInferResponse.FromString(raw)
     return Prediction(response.model_name, response.model_version, response.id, decode_outputs(response))

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 import grpc
 import pytest
 
+from penstock.async_client import AsyncClient
 from penstock.call_error import CallError
-from penstock.client import AsyncClient, Client
+from penstock.client import Client
 from penstock.pb import inference_pb2
 from penstock.retry import RetryAttempts, RetryBudget
 

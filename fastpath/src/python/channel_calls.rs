@@ -105,6 +105,17 @@ impl ChannelCalls {
         }
     }
 
+    /// Cancels the futures of all calls; their replies find nobody.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        for (future, id) in std::mem::take(&mut *locked(&self.waiting)).into_calls() {
+            if let Some(id) = id {
+                self.connected.channel().cancel(id);
+            }
+            future.call_method0(py, intern!(py, "cancel"))?;
+        }
+        Ok(())
+    }
+
     fn deliver(&self, py: Python<'_>) -> PyResult<()> {
         for Reply { token, result } in self.woken.take() {
             let call = locked(&self.waiting).close(token);

@@ -121,4 +121,9 @@ impl<T> Waiting<T> {
         self.free.push(place);
         Some(call)
     }
+
+    /// All calls that still wait.
+    pub fn into_calls(self) -> impl Iterator<Item = (Py<PyAny>, Option<T>)> {
+        self.calls.into_iter().filter_map(|slot| slot.call)
+    }
 }

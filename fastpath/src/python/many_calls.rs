@@ -116,12 +116,16 @@ impl ManyCalls {
         }
         Ok(list)
     }
+
+    fn close(&self) {
+        for (_, id) in locked(&self.state).under_way.drain() {
+            self.connected.channel().cancel(id);
+        }
+    }
 }
 
 impl Drop for ManyCalls {
     fn drop(&mut self) {
-        for id in locked(&self.state).under_way.values() {
-            self.connected.channel().cancel(*id);
-        }
+        self.close();
     }
 }

@@ -15,6 +15,7 @@ mod channel;
 mod channel_calls;
 mod dlpack;
 mod engine;
+mod infer_call;
 mod loop_end;
 mod many_calls;
 mod message;
@@ -44,6 +45,8 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<channel::PyChannel>()?;
     module.add_class::<channel_calls::ChannelCalls>()?;
     module.add_class::<many_calls::ManyCalls>()?;
+    module.add_function(wrap_pyfunction!(infer_call::encode_infer, module)?)?;
+    module.add_function(wrap_pyfunction!(infer_call::decode_infer, module)?)?;
     module.add_function(wrap_pyfunction!(message::encode_columns, module)?)?;
     module.add_function(wrap_pyfunction!(message::decode_outputs, module)?)?;
     Ok(())
