@@ -1,8 +1,8 @@
 """The ways to call a server from one Python process, each with many calls under way; the work of a call is the same.
 
-A call begins at a numpy row and ends at the score as a numpy array: whoever calls builds the request and reads the answer.
+A call begins at a numpy row and ends at the score as a numpy array: who calls builds the request and reads the answer.
 
-`python -m bench.client_callers CALLER ADDRESS IN_FLIGHT CALLS` makes calls to warm up, then those that count, and prints
+`python -m bench.client_callers CALLER ADDRESS IN_FLIGHT CALLS` makes calls to warm up, then those that count; it prints
 seconds and CPU seconds of this process as JSON.
 """
 

@@ -3,11 +3,12 @@
 Every class is safe to use from any thread; methods that wait or work for long release the GIL.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, Self, final
 
+from numpy.typing import NDArray
 from typing_extensions import CapsuleType
 
 __all__ = [
@@ -20,13 +21,12 @@ __all__ = [
     "Engine",
     "ManyCalls",
     "ModelSpec",
+    "Prediction",
     "Queue",
     "RequestError",
     "SpecError",
     "TensorSpec",
     "__version__",
-    "decode_infer",
-    "decode_outputs",
     "encode_columns",
     "encode_infer",
 ]
@@ -289,21 +289,48 @@ class ChannelCalls:
     def close(self) -> None:
         """Cancels the futures of all calls under way, and the calls."""
 
+@final
+class Prediction:
+    """A model's answer.
+
+    `outputs` are in the model's order, or in that asked for, with the rows on the first axis;
+    numeric arrays are read-only views of the answer.
+    After `predict` FP16 and BF16 outputs are float32, integers and bools int64, as Predict carries
+    them; after `infer` each has its own dtype. `receipt` holds the times of the request in
+    nanoseconds, and the rows of its batch, where it was asked for (see Receipt in
+    prediction.proto).
+    """
+
+    model: str
+    version: str
+    id: str
+    outputs: Mapping[str, NDArray[Any]]
+    receipt: Mapping[str, int] | None
+    def __new__(
+        cls,
+        model: str,
+        version: str,
+        id: str,  # noqa: A002 - the field's name in the protocol
+        outputs: Mapping[str, NDArray[Any]],
+        receipt: Mapping[str, int] | None = None,
+    ) -> Self: ...
+    @staticmethod
+    def of_infer(response: bytes) -> Prediction | None:
+        """From a serialized ModelInferResponse; None where it has typed contents or outputs that are no numbers.
+
+        Raises ValueError for bytes that are no such message, or contents that do not fill their shape.
+        """
+
+    @staticmethod
+    def of_predict(response: bytes) -> Prediction:
+        """From a serialized PredictResponse. Raises ValueError for bytes that are none."""
+
 def encode_infer(
     model_name: str, model_version: str, request_id: str, inputs: dict[str, Any], outputs: Sequence[str]
 ) -> bytes | None:
     """A serialized ModelInferRequest with raw contents.
 
     None unless all inputs are numpy arrays of plain numbers, row-major.
-    """
-
-def decode_infer(
-    response: bytes,
-) -> tuple[str, str, str, list[tuple[str, str, tuple[int, ...], bytes]]] | None:
-    """Model name, version, id and outputs (name, datatype, shape, contents) of a serialized ModelInferResponse.
-
-    None where contents are typed. Raises ValueError for bytes that are no such message, or contents
-    of numbers that do not fill their shape.
     """
 
 def encode_columns(
@@ -331,6 +358,3 @@ def encode_columns(
     a bit mask (see prediction.proto). The kind "none" is a list column that is empty in every row.
     `context` is a serialized Example.
     """
-
-def decode_outputs(response: bytes) -> tuple[str, str, str, list[Array], dict[str, int] | None]:
-    """Model name, version, id, outputs and receipt of a serialized PredictResponse."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -70,8 +71,8 @@ class AsyncClient:
         timeout_s: float | None = None,
     ) -> Prediction:
         """As `Client.infer`."""
-        asked = PredictOptions(model, version, request_id, outputs)
-        return await self._run(calls.infer(asked, inputs), timeout_s, self._hot)
+        call = calls.infer(model, inputs, version, request_id, outputs)
+        return await self._run(call, timeout_s, self._hot)
 
     async def server_live(self, *, timeout_s: float | None = None) -> bool:
         """As `Client.server_live`."""
@@ -114,18 +115,20 @@ class AsyncClient:
         timeout_s: float | None,
         transport: AsyncFastTransport | AsyncGrpcioTransport | None = None,
     ) -> Answer:
-        attempts = RetryAttempts(
-            self._budget, self._timeout_s if timeout_s is None else checked_timeout_s(timeout_s)
-        )
+        remaining_s = self._timeout_s if timeout_s is None else checked_timeout_s(timeout_s)
+        deadline_s = time.monotonic() + remaining_s
         transport = transport or self._grpcio
+        attempts: RetryAttempts | None = None
         while True:
             try:
-                answer = await transport.send(call.method, call.request, attempts.remaining_s())
+                answer = await transport.send(call.method, call.request, remaining_s)
             except CallError as failure:
+                attempts = attempts or RetryAttempts(self._budget, deadline_s - time.monotonic())
                 wait_s = attempts.wait_s(failure.code, failure.pushback_ms)
                 if wait_s is None:
                     raise
             else:
-                attempts.succeeded()
+                self._budget.succeeded()
                 return call.read(answer)
             await asyncio.sleep(wait_s)
+            remaining_s = attempts.remaining_s()

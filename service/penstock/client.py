@@ -113,8 +113,8 @@ class Client:
 
         Raises ValueError for an array without a datatype, CallError for a call that fails.
         """
-        asked = PredictOptions(model, version, request_id, outputs)
-        return self._run(calls.infer(asked, inputs), timeout_s, self._hot)
+        call = calls.infer(model, inputs, version, request_id, outputs)
+        return self._run(call, timeout_s, self._hot)
 
     @overload
     def predict_many(
@@ -206,8 +206,7 @@ class Client:
         or else stands among the answers. `requests` are read as calls are sent. `timeout_s` is each
         call's, retries included, from when it is sent.
         """
-        asked = PredictOptions(model, version, "", outputs)
-        made = (calls.infer(asked, inputs) for inputs in requests)
+        made = (calls.infer(model, inputs, version, "", outputs) for inputs in requests)
         return self._run_many(made, timeout_s, in_flight, return_exceptions)
 
     def server_live(self, *, timeout_s: float | None = None) -> bool:
@@ -254,19 +253,23 @@ class Client:
         timeout_s: float | None,
         transport: FastTransport | GrpcioTransport | None = None,
     ) -> Answer:
-        attempts = RetryAttempts(self._budget, self._checked_timeout_s(timeout_s))
+        remaining_s = self._checked_timeout_s(timeout_s)
+        deadline_s = time.monotonic() + remaining_s
         transport = transport or self._grpcio
+        attempts: RetryAttempts | None = None
         while True:
             try:
-                answer = transport.send(call.method, call.request, attempts.remaining_s())
+                answer = transport.send(call.method, call.request, remaining_s)
             except CallError as failure:
+                attempts = attempts or RetryAttempts(self._budget, deadline_s - time.monotonic())
                 wait_s = attempts.wait_s(failure.code, failure.pushback_ms)
                 if wait_s is None:
                     raise
             else:
-                attempts.succeeded()
+                self._budget.succeeded()
                 return call.read(answer)
             time.sleep(wait_s)
+            remaining_s = attempts.remaining_s()
 
     def _run_many(
         self, made: Iterator[calls.UnaryCall[Prediction]], timeout_s: float | None, in_flight: int, keep: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,9 +28,6 @@ _DATATYPE_OF_DTYPE = {
     "float64": "FP64",
 }
 _DTYPE_OF_DATATYPE = {datatype: dtype for dtype, datatype in _DATATYPE_OF_DTYPE.items()} | {"BF16": "uint16"}
-_LITTLE_ENDIAN = {
-    datatype: np.dtype(dtype).newbyteorder("<") for datatype, dtype in _DTYPE_OF_DATATYPE.items()
-}
 _LENGTH = struct.Struct("<I")
 
 
@@ -68,11 +65,6 @@ def decode_outputs(response: inference_pb2.ModelInferResponse) -> dict[str, NDAr
     }
 
 
-def arrays_of_raw(tensors: Iterable[tuple[str, str, tuple[int, ...], bytes]]) -> dict[str, NDArray[Any]]:
-    """Arrays by name of (name, datatype, shape, contents), as `decode_outputs` gives them."""
-    return {name: _decoded(datatype, raw).reshape(shape) for name, datatype, shape, raw in tensors}
-
-
 def _raw(name: str, array: NDArray[Any]) -> tuple[str, bytes]:
     if array.dtype.kind in "OUST":
         return "BYTES", b"".join(_elements(name, array))
@@ -95,7 +87,7 @@ def _elements(name: str, array: NDArray[Any]) -> list[bytes]:
 
 def _decoded(datatype: str, raw: bytes) -> NDArray[Any]:
     if datatype != "BYTES":
-        return np.frombuffer(raw, _dtype_of(datatype))
+        return np.frombuffer(raw, _dtype_of(datatype).newbyteorder("<"))
     elements: list[bytes] = []
     position = 0
     while position < len(raw):
@@ -120,10 +112,9 @@ def _typed(tensor: inference_pb2.ModelInferResponse.InferOutputTensor) -> NDArra
 
 
 def _dtype_of(datatype: str) -> np.dtype[Any]:
-    dtype = _LITTLE_ENDIAN.get(datatype)
-    if dtype is None:
+    if datatype not in _DTYPE_OF_DATATYPE:
         raise ValueError(f"an output has the datatype {datatype!r}, which is not known")
-    return dtype
+    return np.dtype(_DTYPE_OF_DATATYPE[datatype])
 
 
 def _objects(elements: Sequence[bytes]) -> NDArray[Any]:

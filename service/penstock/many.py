@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import itertools
 import time
 from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar
@@ -37,7 +38,10 @@ class Many(Generic[Answer]):
         self._budget = budget
         self._timeout_s = timeout_s
         self._in_flight = in_flight
-        self._open: dict[int, tuple[UnaryCall[Answer], RetryAttempts]] = {}
+        # By token, each with its deadline by time.monotonic().
+        self._open: dict[int, tuple[UnaryCall[Answer], float]] = {}
+        # Of the calls that have failed.
+        self._attempts: dict[int, RetryAttempts] = {}
         # When calls that failed are sent again, by time.monotonic().
         self._again: list[tuple[float, int]] = []
 
@@ -57,20 +61,18 @@ class Many(Generic[Answer]):
                         answers[token] = reply
                         del self._open[token]
                         continue
-                    call, attempts = self._open.pop(token)
-                    attempts.succeeded()
+                    call, _ = self._open.pop(token)
+                    self._budget.succeeded()
                     answers[token] = call.read(reply)
                 self._begin(numbered)
         return [answers[token] for token in range(len(answers))]
 
     def _begin(self, numbered: Iterator[tuple[int, UnaryCall[Answer]]]) -> None:
         """Sends the next calls, as many as there is room for."""
-        while len(self._open) < self._in_flight:
-            following = next(numbered, None)
-            if following is None:
-                return
-            token, call = following
-            self._open[token] = (call, RetryAttempts(self._budget, self._timeout_s))
+        room = self._in_flight - len(self._open)
+        deadline_s = time.monotonic() + self._timeout_s
+        for token, call in itertools.islice(numbered, room):
+            self._open[token] = (call, deadline_s)
             self._end.submit(call.method, token, call.request, self._timeout_s)
 
     def _wait(self) -> list[tuple[int, bytes | CallError]]:
@@ -83,13 +85,15 @@ class Many(Generic[Answer]):
                 return self._end.wait(due_s)
             time.sleep(due_s)
         _, token = heapq.heappop(self._again)
-        call, attempts = self._open[token]
-        self._end.submit(call.method, token, call.request, attempts.remaining_s())
+        call, _ = self._open[token]
+        self._end.submit(call.method, token, call.request, self._attempts[token].remaining_s())
         return []
 
     def _tries_again(self, token: int, failure: CallError) -> bool:
-        _, attempts = self._open[token]
-        wait_s = attempts.wait_s(failure.code, failure.pushback_ms)
+        _, deadline_s = self._open[token]
+        if token not in self._attempts:
+            self._attempts[token] = RetryAttempts(self._budget, deadline_s - time.monotonic())
+        wait_s = self._attempts[token].wait_s(failure.code, failure.pushback_ms)
         if wait_s is None:
             return False
         heapq.heappush(self._again, (time.monotonic() + wait_s, token))

@@ -1,16 +1,16 @@
-//! The caller's side of ModelInfer for the plain cases, which are nearly all: numpy arrays of numbers in, raw contents back.
+//! The caller's side of ModelInfer: a request from numpy arrays of numbers, which nearly all are.
 //!
-//! What is not plain (text, bfloat16, typed contents, arrays in other orders) is None, and done in Python.
+//! What is not so plain (text, bools, halves, arrays in other orders) is None, and done in Python.
 
 use pyo3::buffer::{Element, ElementType, PyUntypedBuffer};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyString, PyType};
 use smallvec::SmallVec;
 
-use crate::wire::infer_call::{InferResponse, Input, RAW_INPUT, encode};
-use crate::wire::{Datatype, Reader, Writer};
+use crate::wire::infer_call::{Input, RAW_INPUT, encode};
+use crate::wire::{Datatype, Writer};
 
 struct Plain<'py> {
     name: Bound<'py, PyString>,
@@ -120,24 +120,4 @@ fn datatype(buffer: &PyUntypedBuffer) -> Option<Datatype> {
         ElementType::UnsignedInteger { bytes: 8 } => Datatype::Uint64,
         _ => return None,
     })
-}
-
-type Answer<'py> = (Bound<'py, PyString>, Bound<'py, PyString>, Bound<'py, PyString>, Bound<'py, PyList>);
-
-#[pyfunction]
-pub fn decode_infer<'py>(py: Python<'py>, response: &[u8]) -> PyResult<Option<Answer<'py>>> {
-    let wrong = |error: crate::wire::WireError| PyValueError::new_err(error.to_string());
-    let read = InferResponse::parse(response).map_err(wrong)?;
-    if read.raw.len() < read.outputs.len() {
-        return Ok(None);
-    }
-    let whole = Reader::new(response);
-    let outputs = PyList::empty(py);
-    for (tensor, data) in read.outputs.iter().zip(&read.raw) {
-        tensor.check(data, &whole).map_err(wrong)?;
-        let shape = PyTuple::new(py, &tensor.shape)?;
-        outputs.append((tensor.name, tensor.datatype, shape, PyBytes::new(py, data)))?;
-    }
-    let text = |text: &str| PyString::new(py, text);
-    Ok(Some((text(read.model_name), text(read.model_version), text(read.id), outputs)))
 }

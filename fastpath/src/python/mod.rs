@@ -19,6 +19,7 @@ mod infer_call;
 mod loop_end;
 mod many_calls;
 mod message;
+mod prediction;
 mod queue;
 mod spec;
 
@@ -45,9 +46,8 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<channel::PyChannel>()?;
     module.add_class::<channel_calls::ChannelCalls>()?;
     module.add_class::<many_calls::ManyCalls>()?;
+    module.add_class::<prediction::Prediction>()?;
     module.add_function(wrap_pyfunction!(infer_call::encode_infer, module)?)?;
-    module.add_function(wrap_pyfunction!(infer_call::decode_infer, module)?)?;
     module.add_function(wrap_pyfunction!(message::encode_columns, module)?)?;
-    module.add_function(wrap_pyfunction!(message::decode_outputs, module)?)?;
     Ok(())
 }
