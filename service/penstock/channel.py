@@ -29,7 +29,9 @@ KEEPALIVE_TIMEOUT_MS = 20_000
 class Tls:
     """Certificates and key in PEM; without `root_certificates` those of grpc are trusted.
 
-    `private_key` and `certificate_chain` identify the client where the server asks for it.
+    `private_key` and `certificate_chain` identify the client where the server asks for it. The fast
+    transport refuses a server whose own certificate is marked as an authority's (CA:TRUE), as a
+    self-signed one often is; grpcio takes it.
     """
 
     root_certificates: bytes | None = None

@@ -128,7 +128,7 @@ pub fn refusal(error: &h2::Error) -> Refusal {
             let refused = error.is_remote() && reason == Reason::REFUSED_STREAM;
             Refusal { failure, unseen: if refused { Unseen::Refused } else { Unseen::No } }
         }
-        Some(_) => Failure::new(Code::Internal, format!("HTTP/2 failed: {error}.")).into(),
-        None => Failure::new(Code::Unavailable, format!("The connection was lost: {error}.")).into(),
+        // Lost, or ended by this side because the other broke HTTP/2's rules.
+        _ => Failure::new(Code::Unavailable, format!("The connection was lost: {error}.")).into(),
     }
 }

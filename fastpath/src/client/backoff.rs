@@ -30,7 +30,7 @@ impl Backoff {
         self.until.is_some_and(|until| now < until)
     }
 
-    /// An attempt failed, or its connection ended before it answered a call.
+    /// An attempt failed.
     pub fn failed(&mut self, now: Instant) {
         self.failed_with(now, std::collections::hash_map::RandomState::new().build_hasher().finish());
     }
@@ -42,7 +42,7 @@ impl Backoff {
         self.next = (self.next * FACTOR).min(MOST);
     }
 
-    /// A connection answered a call.
+    /// A server was reached.
     pub fn reset(&mut self) {
         *self = Self::default();
     }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_the_most_and_begin_anew_after_an_answer() {
+    fn waits_double_up_to_the_most_and_begin_anew_after_a_success() {
         let now = Instant::now();
         let mut backoff = Backoff::default();
         assert!(!backoff.holds(now));

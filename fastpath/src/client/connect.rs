@@ -1,7 +1,10 @@
 //! Opens a connection: address, socket, TLS where it is asked for, HTTP/2.
 
+use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -47,16 +50,20 @@ pub async fn open(
             None => stream,
             Some(config) => secured(target, stream, config).await?,
         };
-        Builder::new()
+        let (sender, mut connection) = Builder::new()
             .enable_push(false)
+            // None before the server's SETTINGS say how many: some reset what comes earlier, and count it as abuse.
+            .initial_max_send_streams(0)
             .initial_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_header_list_size(MAX_HEADER_BYTES)
             .handshake(stream)
             .await
-            .map_err(io::Error::other)
+            .map_err(io::Error::other)?;
+        settled(&mut connection).await?;
+        Ok((sender, connection))
     };
-    let opened = match timeout(CONNECT_TIMEOUT, opened).await {
+    let opened: io::Result<Opened> = match timeout(CONNECT_TIMEOUT, opened).await {
         Ok(opened) => opened,
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     };
@@ -67,6 +74,19 @@ pub async fn open(
         };
         format!("Could not connect to {address}: {error}.")
     })
+}
+
+/// Moves bytes until the server's SETTINGS are there.
+async fn settled(connection: &mut Connection<Box<dyn Stream>, Bytes>) -> io::Result<()> {
+    std::future::poll_fn(|cx| match Pin::new(&mut *connection).poll(cx) {
+        Poll::Ready(ended) => Poll::Ready(Err(match ended {
+            Ok(()) => io::ErrorKind::UnexpectedEof.into(),
+            Err(error) => io::Error::other(error),
+        })),
+        Poll::Pending if connection.max_concurrent_send_streams() > 0 => Poll::Ready(Ok(())),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
 }
 
 async fn socket(target: &Target, keepalive: Keepalive) -> io::Result<Box<dyn Stream>> {

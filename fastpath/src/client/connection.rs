@@ -17,8 +17,11 @@ pub struct Connection {
     sender: SendRequest<Bytes>,
     /// Calls whose answers are not complete.
     pub calls: usize,
-    /// Whether it has answered a call, so that its limits are the server's and not HTTP/2's defaults.
-    pub answered: bool,
+    /// As many calls at a time as the server has been seen to take, whatever it announces: some count streams that are
+    /// over, and refuse new ones until they have cleared up.
+    most: usize,
+    /// Answers since `most` was last changed.
+    answers: usize,
     /// It takes no more calls; those under way finish.
     pub leaving: bool,
     /// Moves its bytes; to abort it closes the socket.
@@ -27,12 +30,12 @@ pub struct Connection {
 
 impl Connection {
     pub fn new(id: u64, sender: SendRequest<Bytes>, task: AbortHandle) -> Self {
-        Self { id, sender, calls: 0, answered: false, leaving: false, task }
+        Self { id, sender, calls: 0, most: usize::MAX, answers: 0, leaving: false, task }
     }
 
     /// Itself, where the server takes one more call now; where not, `cx` is woken once it may, or the connection is given up.
     pub fn with_room(&mut self, cx: &mut Context<'_>) -> Option<&mut Self> {
-        if self.leaving || self.calls >= self.sender.current_max_send_streams() {
+        if self.leaving || self.calls >= self.most.min(self.sender.current_max_send_streams()) {
             return None;
         }
         match self.sender.poll_ready(cx) {
@@ -43,6 +46,21 @@ impl Connection {
             }
             Poll::Pending => None,
         }
+    }
+
+    /// A call was answered; one more at a time is tried after as many of them as there are at a time.
+    pub fn took(&mut self) {
+        self.answers += 1;
+        if self.most != usize::MAX && self.answers >= self.most {
+            self.most += 1;
+            self.answers = 0;
+        }
+    }
+
+    /// The server refused a call while it had those that are still under way.
+    pub fn refused(&mut self) {
+        self.most = self.most.min(self.calls).max(1);
+        self.answers = 0;
     }
 
     /// Sends a call whole.

@@ -2,6 +2,7 @@
 //!
 //! All state is touched by that thread alone; the lock is there for the compiler, and is never waited for.
 
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -24,9 +25,9 @@ use super::settings::Settings;
 
 /// More connections than one help against a server that limits the streams of each, and no further.
 const MAX_CONNECTIONS: usize = 4;
-/// How often a call is sent again after a server refused it unseen. gRFC A6 has one; the second is for a server whose
-/// limit of streams came to be known by the first.
-const MAX_REFUSED: u32 = 2;
+/// How often a call is sent again after a server refused it unseen. gRFC A6 has one; but a refusal also tells how many
+/// calls the server takes at a time, and a burst meets a few before that is known.
+const MAX_REFUSED: u32 = 5;
 /// So many answers go back even while the thread has more to do, so that callers need not wait for all of it.
 const BULK_REPLIES: usize = 32;
 
@@ -42,7 +43,7 @@ struct State {
     next_connection: u64,
     connecting: bool,
     backoff: Backoff,
-    /// Why the last connection was not made, or ended.
+    /// Why the last connection was not made.
     last_failure: String,
     heads: Heads,
     /// Of the task that runs `turn`.
@@ -72,7 +73,7 @@ impl Driver {
             while news.as_mut().poll(cx).is_ready() {
                 news.set(self.inbox.news());
             }
-            while let Some(earliest) = self.turn(cx) {
+            while let ControlFlow::Continue(earliest) = self.turn(cx) {
                 let Some(earliest) = earliest else { return Poll::Pending };
                 if sleep.deadline().into_std() != earliest {
                     sleep.as_mut().reset(earliest.into());
@@ -91,29 +92,32 @@ impl Driver {
     pub fn end(&self) {
         self.inbox.close();
         let mut state = self.state.lock();
-        self.inbox.take().calls.into_iter().for_each(|call| state.calls.admit(call));
+        for call in self.inbox.take().calls {
+            state.calls.admit(call);
+        }
         state.calls.fail_all(&Failure::new(Code::Cancelled, "The channel was closed."));
         state.connections.clear();
         deliver_unlocked(state);
     }
 
-    /// Takes what was handed in and sends what can be sent. Gives the earliest deadline; none once the channel is closed.
-    fn turn(self: &Arc<Self>, cx: &mut Context<'_>) -> Option<Option<Instant>> {
+    /// Takes what was handed in and sends what can be sent. Gives the earliest deadline, until the channel is
+    /// closed.
+    fn turn(self: &Arc<Self>, cx: &mut Context<'_>) -> ControlFlow<(), Option<Instant>> {
         let Handed { calls, gone, closed } = self.inbox.take();
         let mut state = self.state.lock();
-        if !state.waker.will_wake(cx.waker()) {
-            state.waker = cx.waker().clone();
+        state.waker.clone_from(cx.waker());
+        for call in calls {
+            state.calls.admit(call);
         }
-        calls.into_iter().for_each(|call| state.calls.admit(call));
         for id in gone {
             let left = state.calls.cancel(id);
             state.left(left);
         }
         if closed {
-            return None;
+            return ControlFlow::Break(());
         }
         self.dispatch(&mut state, cx);
-        Some(state.calls.earliest())
+        ControlFlow::Continue(state.calls.earliest())
     }
 
     /// Sends the calls that wait, in order, as far as there is room.
@@ -154,9 +158,7 @@ impl Driver {
             }
             return;
         }
-        // One that has answered nothing yet may turn out to have more room.
-        let all_known = state.staying().all(|connection| connection.answered);
-        if none_stays || all_known && state.connections.len() < MAX_CONNECTIONS {
+        if none_stays || state.connections.len() < MAX_CONNECTIONS {
             state.connecting = true;
             tokio::spawn(Arc::clone(self).open());
         }
@@ -171,6 +173,7 @@ impl Driver {
             Ok((sender, connection)) => {
                 let id = state.next_connection;
                 state.next_connection += 1;
+                state.backoff.reset();
                 let task = tokio::spawn(Arc::clone(&self).carry(id, connection));
                 state.connections.push(Connection::new(id, sender, task.abort_handle()));
             }
@@ -185,25 +188,19 @@ impl Driver {
         state.waker.wake_by_ref();
     }
 
-    /// Moves a connection's bytes until it ends.
+    /// Moves a connection's bytes until it ends. Its calls learn why from their own streams.
     async fn carry(self: Arc<Self>, id: u64, mut connection: Http2<Box<dyn Stream>, Bytes>) {
-        let sentence = match connection.ping_pong() {
-            None => told(connection.await),
+        match connection.ping_pong() {
+            None => drop(connection.await),
             Some(pings) => {
                 let busy = || self.state.lock().connection(id).is_some_and(|connection| connection.calls > 0);
                 tokio::select! {
-                    ended = connection => told(ended),
-                    () = keepalive::watch(pings, self.settings.keepalive, busy) => {
-                        "The server did not answer a ping in time.".to_owned()
-                    }
+                    _ = connection => {}
+                    () = keepalive::watch(pings, self.settings.keepalive, busy) => {}
                 }
             }
-        };
-        let mut state = self.state.lock();
-        if state.connection(id).is_some_and(|connection| !connection.answered && !connection.leaving) {
-            state.backoff.failed(Instant::now());
         }
-        state.last_failure = sentence;
+        let mut state = self.state.lock();
         state.connections.retain(|connection| connection.id != id);
         state.waker.wake_by_ref();
     }
@@ -212,16 +209,14 @@ impl Driver {
     async fn answer(self: Arc<Self>, connection: u64, id: u64, response: ResponseFuture) {
         let result = answer::receive(response, self.settings.max_receive_bytes).await;
         let mut state = self.state.lock();
+        let unseen = result.as_ref().map_or_else(|refusal| refusal.unseen, |_| Unseen::No);
         state.left(Some(connection));
-        let unseen = match &result {
-            Ok(_) => {
-                state.answered(connection);
-                Unseen::No
+        if let Some(connection) = state.connection(connection) {
+            match unseen {
+                Unseen::No => connection.took(),
+                Unseen::Refused => connection.refused(),
+                Unseen::Leaving => connection.leaving = true,
             }
-            Err(refusal) => refusal.unseen,
-        };
-        if let (Unseen::Leaving, Some(connection)) = (unseen, state.connection(connection)) {
-            connection.leaving = true;
         }
         let again = unseen != Unseen::No && state.calls.refused(id).is_some_and(|times| times < MAX_REFUSED);
         if again {
@@ -256,13 +251,6 @@ fn deliver_unlocked(mut state: MutexGuard<'_, State>) {
     deliver(ended);
 }
 
-fn told(ended: Result<(), h2::Error>) -> String {
-    match ended {
-        Ok(()) => "The server closed the connection.".to_owned(),
-        Err(error) => format!("The connection was lost: {error}."),
-    }
-}
-
 impl State {
     fn connection(&mut self, id: u64) -> Option<&mut Connection> {
         self.connections.iter_mut().find(|connection| connection.id == id)
@@ -277,15 +265,6 @@ impl State {
     fn left(&mut self, connection: Option<u64>) {
         if let Some(connection) = connection.and_then(|id| self.connection(id)) {
             connection.calls -= 1;
-        }
-    }
-
-    fn answered(&mut self, connection: u64) {
-        if let Some(connection) = self.connection(connection)
-            && !connection.answered
-        {
-            connection.answered = true;
-            self.backoff.reset();
         }
     }
 

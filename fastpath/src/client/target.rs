@@ -66,18 +66,25 @@ fn is_name(host: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn tcp(host: &str, port: u16) -> Option<Target> {
-        Some(Target::Tcp { host: host.to_owned(), port })
+    fn tcp(target: &str) -> (String, u16) {
+        match Target::parse(target) {
+            Some(Target::Tcp { host, port }) => (host, port),
+            other => panic!("{target}: {other:?}"),
+        }
     }
 
     #[test]
     fn a_host_and_a_port_are_taken_with_and_without_a_scheme() {
-        assert_eq!(Target::parse("localhost:8001"), tcp("localhost", 8001));
-        assert_eq!(Target::parse("dns:///fraud.example:8001"), tcp("fraud.example", 8001));
-        assert_eq!(Target::parse("dns:fraud.example:8001"), tcp("fraud.example", 8001));
-        assert_eq!(Target::parse("ipv4:1.2.3.4:5"), tcp("1.2.3.4", 5));
-        assert_eq!(Target::parse("ipv6:[::1]:5"), tcp("::1", 5));
-        assert_eq!(Target::parse("[0:0::1]:65535"), tcp("::1", 65535));
+        for (target, host, port) in [
+            ("localhost:8001", "localhost", 8001),
+            ("dns:///fraud.example:8001", "fraud.example", 8001),
+            ("dns:fraud.example:8001", "fraud.example", 8001),
+            ("ipv4:1.2.3.4:5", "1.2.3.4", 5),
+            ("ipv6:[::1]:5", "::1", 5),
+            ("[0:0::1]:65535", "::1", 65535),
+        ] {
+            assert_eq!(tcp(target), (host.to_owned(), port));
+        }
         for path in ["unix:/run/penstock", "unix:///run/penstock"] {
             assert_eq!(Target::parse(path), Some(Target::Unix(PathBuf::from("/run/penstock"))));
         }

@@ -1,4 +1,4 @@
-//! The caller's side of ModelInfer: a request from numpy arrays of numbers, which nearly all are.
+//! The caller's side of `ModelInfer`: a request from numpy arrays of numbers, which nearly all are.
 //!
 //! What is not so plain (text, bools, halves, arrays in other orders) is None, and done in Python.
 
