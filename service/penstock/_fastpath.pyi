@@ -3,6 +3,7 @@
 Every class is safe to use from any thread; methods that wait or work for long release the GIL.
 """
 
+from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
@@ -242,8 +243,8 @@ class Channel:
     def many(self) -> ManyCalls:
         """An end for one thread that has many calls under way."""
 
-    def loop_calls(self, call_soon: Callable[[Callable[[], None]], object]) -> ChannelCalls:
-        """An end for one event loop, whose `call_soon` is given."""
+    def loop_calls(self, event_loop: AbstractEventLoop) -> ChannelCalls:
+        """An end for one event loop."""
 
     def close(self) -> None:
         """Calls under way, and calls that come later, fail CANCELLED."""
@@ -271,17 +272,14 @@ class ChannelCalls:
     def fileno(self) -> int:
         """Readable when replies wait: `loop.add_reader(calls.fileno(), calls.deliver)`."""
 
-    def call(self, method: str, message: bytes, timeout_s: float, future: Any) -> int:
-        """Sends a call in the loop's next iteration; the future gets the answer's bytes.
-
-        Gives the ticket for `cancel`.
-        """
+    def call(self, method: str, message: bytes, timeout_s: float) -> Future[bytes]:
+        """Sends a call in the loop's next iteration; the future gets the answer's bytes."""
 
     def flush(self) -> None:
         """Sends what has been handed in; the loop calls it by itself."""
 
-    def cancel(self, ticket: int) -> None:
-        """The caller is gone: the call's stream is reset."""
+    def cancel(self, future: Future[bytes]) -> None:
+        """Nobody waits for the future any more: the call's stream is reset."""
 
     def deliver(self) -> None:
         """Settles the futures of all calls that have ended; on the loop's thread."""

@@ -120,8 +120,12 @@ class AsyncClient:
         transport = transport or self._grpcio
         attempts: RetryAttempts | None = None
         while True:
+            pending = transport.send(call.method, call.request, remaining_s)
             try:
-                answer = await transport.send(call.method, call.request, remaining_s)
+                answer = await pending
+            except asyncio.CancelledError:
+                transport.gone(pending)
+                raise
             except CallError as failure:
                 attempts = attempts or RetryAttempts(self._budget, deadline_s - time.monotonic())
                 wait_s = attempts.wait_s(failure.code, failure.pushback_ms)

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 from penstock import _fastpath
 from penstock.call_error import closed_error, failure_told
@@ -86,18 +87,16 @@ class AsyncFastTransport:
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def send(self, method: str, request: bytes, timeout_s: float) -> bytes:
-        """The answer to one call. Raises CallError."""
+    def send(self, method: str, request: bytes, timeout_s: float) -> asyncio.Future[bytes]:
+        """The answer to one call, to be awaited at once. Raises CallError, here or there."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._attach(loop)
-        future: asyncio.Future[bytes] = loop.create_future()
-        ticket = self._calls.call(method, request, timeout_s, future)
-        try:
-            return await future
-        except asyncio.CancelledError:
-            self._calls.cancel(ticket)
-            raise
+        return self._calls.call(method, request, timeout_s)
+
+    def gone(self, answer: Any) -> None:
+        """Nobody waits any more for what `send` gave: its call is cancelled."""
+        self._calls.cancel(answer)
 
     async def close(self) -> None:
         """Ends the channel; calls under way are cancelled."""
@@ -109,7 +108,7 @@ class AsyncFastTransport:
         if self._closed:
             raise closed_error()
         self._detach()
-        self._calls = self._channel.loop_calls(loop.call_soon)
+        self._calls = self._channel.loop_calls(loop)
         loop.add_reader(self._calls.fileno(), self._calls.deliver)
         self._loop = loop
 

@@ -118,6 +118,9 @@ class AsyncGrpcioTransport:
             failure = failure_of(error)
         raise failure
 
+    def gone(self, answer: Any) -> None:
+        """Nobody waits any more for what `send` gave; grpcio has seen it by itself."""
+
     async def close(self) -> None:
         """Ends the channel; calls under way are cancelled."""
         self._closed = True

@@ -131,8 +131,8 @@ impl PyChannel {
         ManyCalls::new(Arc::clone(&self.connected))
     }
 
-    fn loop_calls(&self, call_soon: Py<PyAny>) -> PyResult<ChannelCalls> {
-        ChannelCalls::new(Arc::clone(&self.connected), call_soon)
+    fn loop_calls(&self, event_loop: &Bound<'_, PyAny>) -> PyResult<ChannelCalls> {
+        ChannelCalls::new(Arc::clone(&self.connected), event_loop)
     }
 
     fn close(&self) {

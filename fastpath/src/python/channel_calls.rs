@@ -15,6 +15,7 @@ use crate::client::{Failure, Prepared};
 pub struct ChannelCalls {
     connected: Arc<Connected>,
     /// The loop's.
+    create_future: Py<PyAny>,
     call_soon: Py<PyAny>,
     woken: Woken<Reply>,
     outbox: Arc<dyn Outbox>,
@@ -31,11 +32,19 @@ impl Outbox for Mailbox<Reply> {
 }
 
 impl ChannelCalls {
-    pub fn new(connected: Arc<Connected>, call_soon: Py<PyAny>) -> PyResult<Self> {
+    pub fn new(connected: Arc<Connected>, event_loop: &Bound<'_, PyAny>) -> PyResult<Self> {
         let woken = Woken::new()?;
         let outbox = woken.mailbox() as Arc<dyn Outbox>;
         let (waiting, prepared) = (Mutex::default(), Mutex::default());
-        Ok(Self { connected, call_soon, woken, outbox, waiting, prepared })
+        Ok(Self {
+            connected,
+            create_future: event_loop.getattr("create_future")?.unbind(),
+            call_soon: event_loop.getattr("call_soon")?.unbind(),
+            woken,
+            outbox,
+            waiting,
+            prepared,
+        })
     }
 
     /// Gives a future its answer, unless its caller is gone.
@@ -61,15 +70,15 @@ impl ChannelCalls {
         self.woken.fileno()
     }
 
-    fn call(
-        this: &Bound<'_, Self>,
+    fn call<'py>(
+        this: &Bound<'py, Self>,
         method: &str,
         message: &[u8],
         timeout_s: f64,
-        future: Py<PyAny>,
-    ) -> PyResult<u64> {
+    ) -> PyResult<Bound<'py, PyAny>> {
         let me = this.get();
-        let token = locked(&me.waiting).open(future);
+        let future = me.create_future.bind(this.py()).call0()?;
+        let token = locked(&me.waiting).open(future.clone().unbind());
         match me.connected.prepare(method, message, timeout_s, token, &me.outbox)? {
             Ok(call) => {
                 locked(&me.waiting).keep(token, call.id());
@@ -88,7 +97,7 @@ impl ChannelCalls {
                 }
             }
         }
-        Ok(token)
+        Ok(future)
     }
 
     fn flush(&self) {
@@ -96,9 +105,9 @@ impl ChannelCalls {
         self.connected.channel().submit(prepared);
     }
 
-    fn cancel(&self, ticket: u64) {
-        let cancelled = locked(&self.waiting).close(ticket);
-        if let Some((_, Some(id))) = cancelled {
+    fn cancel(&self, future: &Bound<'_, PyAny>) {
+        let cancelled = locked(&self.waiting).close_future(future);
+        if let Some(id) = cancelled {
             // One that has not been handed in cannot be taken back.
             self.flush();
             self.connected.channel().cancel(id);

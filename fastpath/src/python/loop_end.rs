@@ -122,6 +122,14 @@ impl<T> Waiting<T> {
         Some(call)
     }
 
+    /// Ends the call of a future; gives what cancels it. Looks at every call, for callers who seldom go away.
+    pub fn close_future(&mut self, future: &Bound<'_, PyAny>) -> Option<T> {
+        let has = |slot: &Slot<T>| slot.call.as_ref().is_some_and(|(held, _)| held.is(future));
+        let place = self.calls.iter().position(has)?;
+        let token = (u64::from(self.calls[place].turn) << 32) | place as u64;
+        self.close(token)?.1
+    }
+
     /// All calls that still wait.
     pub fn into_calls(self) -> impl Iterator<Item = (Py<PyAny>, Option<T>)> {
         self.calls.into_iter().filter_map(|slot| slot.call)
