@@ -2,8 +2,8 @@
 
 A call begins at a numpy row and ends at the score as a numpy array: who calls builds the request and reads the answer.
 
-`python -m bench.client_callers CALLER ADDRESS IN_FLIGHT CALLS` makes calls to warm up, then those that count; it prints
-seconds and CPU seconds of this process as JSON.
+`python -m bench.client_callers CALLER ADDRESS IN_FLIGHT CALLS` makes calls to warm up, says so, waits for a line on its
+standard input, makes the calls that count, and prints seconds and CPU seconds of this process as JSON.
 """
 
 from __future__ import annotations
@@ -146,6 +146,8 @@ def main() -> None:
     name, address, in_flight, calls = sys.argv[1:]
     caller = CALLERS[name]
     caller(address, int(in_flight), _WARM_UP_CALLS)
+    print("warm", flush=True)
+    sys.stdin.readline()
     began_s, cpu = time.perf_counter(), os.times()
     caller(address, int(in_flight), int(calls))
     took_s, after = time.perf_counter() - began_s, os.times()

@@ -19,6 +19,9 @@ const SIGNALS_EVERY: Duration = Duration::from_millis(200);
 /// How long after its deadline a call may still be answered, before the client's thread is taken for dead.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// So many calls go at once without a wait, so that the client's thread sends them while more are being made.
+const BULK_CALLS: usize = 32;
+
 /// Dropping it cancels what is under way.
 #[pyclass(frozen, module = "penstock._fastpath")]
 pub struct ManyCalls {
@@ -29,7 +32,7 @@ pub struct ManyCalls {
 
 #[derive(Default)]
 struct Submitted {
-    /// To be handed in by the next wait.
+    /// To be handed in together, by the next wait at the latest.
     prepared: Vec<Prepared>,
     /// The ids of calls that have no reply yet, by token.
     under_way: HashMap<u64, u64, RandomState>,
@@ -92,6 +95,11 @@ impl ManyCalls {
                 state.under_way.insert(token, call.id());
                 state.latest = state.latest.max(Some(call.deadline()));
                 state.prepared.push(call);
+                if state.prepared.len() >= BULK_CALLS {
+                    let prepared = std::mem::take(&mut state.prepared);
+                    drop(state);
+                    self.connected.channel().submit(prepared);
+                }
             }
             Err(failure) => {
                 // No call has this id; the reply is there already.
