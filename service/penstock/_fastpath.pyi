@@ -254,7 +254,7 @@ class ManyCalls:
     """Calls that one thread hands in together. Dropping it cancels what is under way."""
 
     def submit(self, method: str, token: int, message: bytes, timeout_s: float) -> None:
-        """A call, sent by the next `wait` at the latest; `token` is its name in the replies, unique among those under way."""
+        """A call, sent by the next `wait` at the latest; `token` names the reply, and no other call under way."""
 
     def wait(self, at_most_s: float | None = None) -> list[tuple[int, Any]]:
         """The replies that are there, once there is one: token, and bytes or what `make_error` gave.

@@ -1,4 +1,4 @@
-"""Which Rust module may use what: wire ← spec, features ← batch ← engine ← python, grpc ← client; pyo3 at the top alone.
+"""Which Rust module may use what: wire ← spec, features ← batch ← engine ← python, grpc ← client; pyo3 on top.
 
 Only reads source text, with comments and string literals taken out first.
 """
