@@ -104,6 +104,7 @@ bench: setup ## measure: criterion on the pure core, pytest-benchmark on the who
 	cargo bench --workspace
 	$(BIN)/python -m pytest bench -s
 	$(BIN)/python -m bench.doors
+	$(BIN)/python -m bench.client
 
 ##@ Change
 
