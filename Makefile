@@ -96,7 +96,7 @@ checks: $(STAMPS)/packages
 		else echo "checks: clippy is not installed, skipped (rustup component add clippy)"; fi
 
 .PHONY: tools
-tools: # the Go programs that some tests drive; without Go those tests skip
+tools: ## grpcurl and what else in Go the tests drive, into build/bin; without Go those tests skip
 	@tests/tools.sh $(GO_BIN)
 
 .PHONY: bench
@@ -104,6 +104,7 @@ bench: setup ## measure: criterion on the pure core, pytest-benchmark on the who
 	cargo bench --workspace
 	$(BIN)/python -m pytest bench -s
 	$(BIN)/python -m bench.doors
+	$(BIN)/python -m bench.client
 
 ##@ Change
 
@@ -170,7 +171,7 @@ $(STAMPS)/packages: pyproject.toml $(STAMPS)/torch
 
 $(STAMPS)/extension: $(RUST_SOURCES) pyproject.toml $(STAMPS)/packages | needs
 	@echo "setup: the extension, in release mode"
-	@$(BIN)/maturin develop --release --extras examples --quiet
+	@PIP_QUIET=1 $(BIN)/maturin develop --release --extras examples --quiet
 	@touch $@
 
 $(STAMPS)/models: $(EXAMPLE_SOURCES) $(FEATURE_SOURCES) $(MODELS_GONE) | $(STAMPS)/extension

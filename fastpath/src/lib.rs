@@ -1,9 +1,10 @@
 //! What penstock does for every request, without Python: decoding, features, batching, packing, encoding.
 //!
-//! `wire` ← `spec`, `features` ← `batch` ← `engine` ← `python`. Only `python` names pyo3, and only
+//! `wire` ← `spec`, `features` ← `batch` ← `engine` ← `python`, and beside them `grpc` ← `client`. Only `python` names pyo3, and only
 //! with the feature of that name; everything else builds and tests without Python.
 
 pub mod batch;
+pub mod client;
 pub mod door;
 pub mod engine;
 pub mod features;

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from penstock._fastpath import __version__
+    from penstock.async_client import AsyncClient
     from penstock.call_error import CallError
     from penstock.channel import Tls
-    from penstock.client import AsyncClient, Client
+    from penstock.client import Client
     from penstock.errors import PenstockError
     from penstock.feature_column import RowsError
     from penstock.feature_spec import FeatureSpec
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AsyncClient": "penstock.client",
+    "AsyncClient": "penstock.async_client",
     "CallError": "penstock.call_error",
     "Client": "penstock.client",
     "FeatureSpec": "penstock.feature_spec",

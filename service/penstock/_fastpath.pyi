@@ -3,11 +3,13 @@
 Every class is safe to use from any thread; methods that wait or work for long release the GIL.
 """
 
+from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, Self, final
 
+from numpy.typing import NDArray
 from typing_extensions import CapsuleType
 
 __all__ = [
@@ -15,17 +17,21 @@ __all__ = [
     "Batch",
     "Batches",
     "Calls",
+    "Channel",
+    "ChannelCalls",
     "Door",
     "Engine",
+    "ManyCalls",
     "ModelSpec",
+    "Prediction",
     "Queue",
     "RequestError",
     "SpecError",
     "TensorSpec",
     "__version__",
     "cores",
-    "decode_outputs",
     "encode_columns",
+    "encode_infer",
 ]
 
 __version__: str
@@ -249,6 +255,131 @@ class Batch:
 def cores() -> int:
     """Cores that this process may use: by its affinity and its cgroup's CPU limit, at least 1."""
 
+@final
+class Channel:
+    """A client's channel to one server: unary gRPC calls on a thread of its own. Connects at the first call.
+
+    A call while the server cannot be reached fails UNAVAILABLE at once. A call is sent again by the
+    channel only where the server surely did not see it.
+    """
+
+    def __new__(
+        cls,
+        target: str,
+        make_error: Callable[[str, str, bytes | None, int | None], BaseException],
+        *,
+        root_certificates: bytes | None = None,
+        private_key: bytes | None = None,
+        certificate_chain: bytes | None = None,
+        max_receive_bytes: int = ...,
+        max_send_bytes: int = ...,
+        keepalive_time_ms: int = 320_000,
+        keepalive_timeout_ms: int = 20_000,
+    ) -> Self:
+        """`make_error(code, message, status_details, pushback_ms)` makes what a failed call raises.
+
+        Plaintext without `root_certificates`; certificates and key are PEM. `max_receive_bytes` is 4
+        MiB unless given. Raises ValueError.
+        """
+
+    @staticmethod
+    def takes(target: str) -> bool:
+        """Whether a grpc target is one that this channel can reach: host:port, or unix:path."""
+
+    def call(self, method: str, message: bytes, timeout_s: float) -> bytes:
+        """One call, waited for; `method` is "/package.Service/Method"."""
+
+    def many(self) -> ManyCalls:
+        """An end for one thread that has many calls under way."""
+
+    def loop_calls(self, event_loop: AbstractEventLoop) -> ChannelCalls:
+        """An end for one event loop."""
+
+    def close(self) -> None:
+        """Calls under way, and calls that come later, fail CANCELLED."""
+
+@final
+class ManyCalls:
+    """Calls that one thread hands in together. Dropping it cancels what is under way."""
+
+    def submit(self, method: str, token: int, message: bytes, timeout_s: float) -> None:
+        """A call, sent by the next `wait` at the latest; `token` names the reply, and no other call under way."""
+
+    def wait(self, at_most_s: float | None = None) -> list[tuple[int, Any]]:
+        """The replies that are there, once there is one: token, and bytes or what `make_error` gave.
+
+        Empty where no call is under way, or none ended in time.
+        """
+
+    def close(self) -> None:
+        """Cancels what is under way."""
+
+@final
+class ChannelCalls:
+    """Where an asyncio loop hands in calls and gets replies back, in bulk."""
+
+    def fileno(self) -> int:
+        """Readable when replies wait: `loop.add_reader(calls.fileno(), calls.deliver)`."""
+
+    def call(self, method: str, message: bytes, timeout_s: float) -> Future[bytes]:
+        """Sends a call in the loop's next iteration; the future gets the answer's bytes."""
+
+    def flush(self) -> None:
+        """Sends what has been handed in; the loop calls it by itself."""
+
+    def cancel(self, future: Future[bytes]) -> None:
+        """Nobody waits for the future any more: the call's stream is reset."""
+
+    def deliver(self) -> None:
+        """Settles the futures of all calls that have ended; on the loop's thread."""
+
+    def close(self) -> None:
+        """Cancels the futures of all calls under way, and the calls."""
+
+@final
+class Prediction:
+    """A model's answer.
+
+    `outputs` are in the model's order, or in that asked for, with the rows on the first axis;
+    numeric arrays are read-only views of the answer.
+    After `predict` FP16 and BF16 outputs are float32, integers and bools int64, as Predict carries
+    them; after `infer` each has its own dtype. `receipt` holds the times of the request in
+    nanoseconds, and the rows of its batch, where it was asked for (see Receipt in
+    prediction.proto).
+    """
+
+    model: str
+    version: str
+    id: str
+    outputs: Mapping[str, NDArray[Any]]
+    receipt: Mapping[str, int] | None
+    def __new__(
+        cls,
+        model: str,
+        version: str,
+        id: str,  # noqa: A002 - the field's name in the protocol
+        outputs: Mapping[str, NDArray[Any]],
+        receipt: Mapping[str, int] | None = None,
+    ) -> Self: ...
+    @staticmethod
+    def of_infer(response: bytes) -> Prediction | None:
+        """From a serialized ModelInferResponse; None where it has typed contents or outputs that are no numbers.
+
+        Raises ValueError for bytes that are no such message, or contents that do not fill their shape.
+        """
+
+    @staticmethod
+    def of_predict(response: bytes) -> Prediction:
+        """From a serialized PredictResponse. Raises ValueError for bytes that are none."""
+
+def encode_infer(
+    model_name: str, model_version: str, request_id: str, inputs: dict[str, Any], outputs: Sequence[str]
+) -> bytes | None:
+    """A serialized ModelInferRequest with raw contents.
+
+    None unless all inputs are numpy arrays of plain numbers, row-major.
+    """
+
 def encode_columns(
     model_name: str,
     model_version: str,
@@ -274,6 +405,3 @@ def encode_columns(
     a bit mask (see prediction.proto). The kind "none" is a list column that is empty in every row.
     `context` is a serialized Example.
     """
-
-def decode_outputs(response: bytes) -> tuple[str, str, str, list[Array], dict[str, int] | None]:
-    """Model name, version, id, outputs and receipt of a serialized PredictResponse."""

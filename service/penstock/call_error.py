@@ -43,3 +43,13 @@ def failure_of(error: Any) -> CallError:
     # grpc has made a negative number of a value that is none, as gRFC A6 has it.
     pushback_ms = int(trailers[_PUSHBACK_KEY]) if _PUSHBACK_KEY in trailers else None
     return CallError(error.code().name, error.details() or "", field_violations(details), pushback_ms)
+
+
+def failure_told(code: str, message: str, details: bytes | None, pushback_ms: int | None) -> CallError:
+    """The CallError of a call that the extension's channel has ended."""
+    return CallError(code, message, field_violations(details or b""), pushback_ms)
+
+
+def closed_error() -> CallError:
+    """Of a call that comes after `close`."""
+    return CallError("CANCELLED", "The client is closed.")

@@ -22,11 +22,13 @@ Answer = TypeVar("Answer")
 _PREDICTION = "/penstock.v1.Prediction/"
 _INFERENCE = "/inference.GRPCInferenceService/"
 _HEALTH = "/grpc.health.v1.Health/"
+_PREDICT = _PREDICTION + "Predict"
+_MODEL_INFER = _INFERENCE + "ModelInfer"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UnaryCall(Generic[Answer]):
-    """One request, ready to send as often as need be."""
+    """One request, ready to send as often as need be. Not frozen: that would double what it costs to make one."""
 
     method: str
     request: bytes
@@ -39,15 +41,15 @@ def predict(
     """Features to be scored. Raises RowsError."""
     shared = None if context is None else encode_context(options, context)
     request = encode_request(options, request_rows(rows), shared)
-    return UnaryCall(_PREDICTION + "Predict", request, prediction_of_predict)
+    return UnaryCall(_PREDICT, request, prediction_of_predict)
 
 
-def infer(options: PredictOptions, inputs: Mapping[str, NDArray[Any]]) -> UnaryCall[Prediction]:
-    """Tensors to be run; `receipt` does not apply. Raises ValueError where an array has no datatype."""
-    request = encode_infer_request(
-        options.model_name, options.model_version, options.request_id, inputs, options.outputs
-    )
-    return UnaryCall(_INFERENCE + "ModelInfer", request, prediction_of_infer)
+def infer(
+    model: str, inputs: Mapping[str, NDArray[Any]], version: str, request_id: str, outputs: Sequence[str]
+) -> UnaryCall[Prediction]:
+    """Tensors to be run. Raises ValueError where an array has no datatype."""
+    request = encode_infer_request(model, version, request_id, inputs, outputs)
+    return UnaryCall(_MODEL_INFER, request, prediction_of_infer)
 
 
 def server_live() -> UnaryCall[bool]:

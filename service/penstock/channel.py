@@ -6,9 +6,11 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 ChannelOptions: TypeAlias = Sequence[tuple[str, Any]]
+# "auto" is "fast" where nothing forbids it.
+Transport: TypeAlias = Literal["auto", "fast", "grpcio"]
 
 DEFAULT_TIMEOUT_S = 10.0
 
@@ -16,18 +18,20 @@ _MAX_PORT = 65535
 _WITH_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:/|unix(-abstract)?:|(ipv4|ipv6|vsock):")
 
 # A call's answer to 65,536 rows of a few outputs must fit; grpc's own limit is 4 MiB.
-_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 # Servers count pings closer than five minutes apart as abuse unless data flows; the rest is for the network's jitter.
-_KEEPALIVE_TIME_MS = 320_000
+KEEPALIVE_TIME_MS = 320_000
 # Also how long sent bytes may stay unacknowledged before the connection is given up.
-_KEEPALIVE_TIMEOUT_MS = 20_000
+KEEPALIVE_TIMEOUT_MS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
     """Certificates and key in PEM; without `root_certificates` those of grpc are trusted.
 
-    `private_key` and `certificate_chain` identify the client where the server asks for it.
+    `private_key` and `certificate_chain` identify the client where the server asks for it. The fast
+    transport refuses a server whose own certificate is marked as an authority's (CA:TRUE), as a
+    self-signed one often is; grpcio takes it.
     """
 
     root_certificates: bytes | None = None
@@ -51,10 +55,10 @@ def checked_address(address: str) -> str:
 def channel_options(options: ChannelOptions) -> list[tuple[str, Any]]:
     """The options that penstock sets, with `options` after them, which win."""
     return [
-        ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
-        ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
-        ("grpc.keepalive_time_ms", _KEEPALIVE_TIME_MS),
-        ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.keepalive_time_ms", KEEPALIVE_TIME_MS),
+        ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
         *options,
     ]
 

@@ -1,24 +1,24 @@
-"""The clients for other Python services: `Client` for threads, `AsyncClient` for asyncio.
+"""The client for other Python services, for threads; `async_client` has that for asyncio.
 
-Here live the channel and the attempts of a call. What a call says is `calls`, when it is tried again
-is `retry`.
+Here live the attempts of a call. What a call says is `calls`, when it is tried again is `retry`, what
+carries it is `fast_transport` or `grpcio_transport`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, overload
 
-import grpc
-import grpc.aio
 from numpy.typing import NDArray
 
 from penstock import calls
-from penstock.call_error import failure_of
-from penstock.channel import DEFAULT_TIMEOUT_S, ChannelOptions, Tls, channel_options, checked_timeout_s
+from penstock.call_error import CallError
+from penstock.channel import DEFAULT_TIMEOUT_S, ChannelOptions, Tls, Transport, checked_timeout_s
+from penstock.fast_transport import FastTransport, fast_channel
+from penstock.grpcio_transport import GrpcioTransport
+from penstock.many import Many
 from penstock.pb import inference_pb2
 from penstock.predict_request import PredictOptions
 from penstock.prediction import Prediction
@@ -26,6 +26,9 @@ from penstock.retry import RetryAttempts, RetryBudget
 from penstock.rows import Rows
 
 Answer = TypeVar("Answer")
+
+# Enough to fill a server's batches, and few enough to leave room in its queue for others.
+_IN_FLIGHT = 64
 
 
 class Client:
@@ -52,19 +55,23 @@ class Client:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         tls: Tls | bool = False,
         options: ChannelOptions = (),
+        transport: Transport = "auto",
     ) -> None:
         """`target` is a grpc target, such as "localhost:8001"; nothing is connected before the first call.
 
         `tls=True` trusts grpc's root certificates. `options` are grpc channel options beside
-        penstock's, or instead of them.
+        penstock's, or instead of them. `transport` carries `predict` and `infer`: "fast" is the
+        extension's own channel, "grpcio" is grpcio's, which all other methods use anyway; "auto" is
+        "fast" unless `options` are given or the target needs one of grpc's resolvers. The fast
+        transport heeds no proxy that the environment names.
         """
         self._timeout_s = checked_timeout_s(timeout_s)
         self._budget = RetryBudget()
-        self._methods: dict[str, Callable[..., bytes]] = {}
-        if tls is False:
-            self._channel = grpc.insecure_channel(target, channel_options(options))
-        else:
-            self._channel = grpc.secure_channel(target, _credentials(tls), channel_options(options))
+        self._grpcio = GrpcioTransport(target, tls, options)
+        channel = fast_channel(target, tls, options, transport)
+        self._hot: FastTransport | GrpcioTransport = (
+            self._grpcio if channel is None else FastTransport(channel)
+        )
 
     def predict(  # noqa: PLR0913 - a keyword for each field of the request
         self,
@@ -87,7 +94,7 @@ class Client:
         Raises RowsError for rows that cannot be sent, CallError for a call that fails.
         """
         asked = PredictOptions(model, version, request_id, outputs, receipt)
-        return self._run(calls.predict(asked, rows, context), timeout_s)
+        return self._run(calls.predict(asked, rows, context), timeout_s, self._hot)
 
     def infer(
         self,
@@ -106,8 +113,101 @@ class Client:
 
         Raises ValueError for an array without a datatype, CallError for a call that fails.
         """
-        asked = PredictOptions(model, version, request_id, outputs)
-        return self._run(calls.infer(asked, inputs), timeout_s)
+        call = calls.infer(model, inputs, version, request_id, outputs)
+        return self._run(call, timeout_s, self._hot)
+
+    @overload
+    def predict_many(
+        self,
+        model: str,
+        requests: Iterable[Rows | Sequence[bytes]],
+        context: Mapping[str, object] | None = None,
+        *,
+        version: str = "",
+        outputs: Sequence[str] = (),
+        timeout_s: float | None = None,
+        in_flight: int = _IN_FLIGHT,
+        return_exceptions: Literal[False] = False,
+    ) -> list[Prediction]: ...
+
+    @overload
+    def predict_many(
+        self,
+        model: str,
+        requests: Iterable[Rows | Sequence[bytes]],
+        context: Mapping[str, object] | None = None,
+        *,
+        version: str = "",
+        outputs: Sequence[str] = (),
+        timeout_s: float | None = None,
+        in_flight: int = _IN_FLIGHT,
+        return_exceptions: Literal[True],
+    ) -> list[Prediction | CallError]: ...
+
+    def predict_many(  # noqa: PLR0913 - as predict
+        self,
+        model: str,
+        requests: Iterable[Rows | Sequence[bytes]],
+        context: Mapping[str, object] | None = None,
+        *,
+        version: str = "",
+        outputs: Sequence[str] = (),
+        timeout_s: float | None = None,
+        in_flight: int = _IN_FLIGHT,
+        return_exceptions: bool = False,
+    ) -> Any:
+        """`predict` for each of `requests`, in one thread, as `infer_many` does it."""
+        asked = PredictOptions(model, version, "", outputs)
+        made = (calls.predict(asked, rows, context) for rows in requests)
+        return self._run_many(made, timeout_s, in_flight, return_exceptions)
+
+    @overload
+    def infer_many(
+        self,
+        model: str,
+        requests: Iterable[Mapping[str, NDArray[Any]]],
+        *,
+        version: str = "",
+        outputs: Sequence[str] = (),
+        timeout_s: float | None = None,
+        in_flight: int = _IN_FLIGHT,
+        return_exceptions: Literal[False] = False,
+    ) -> list[Prediction]: ...
+
+    @overload
+    def infer_many(
+        self,
+        model: str,
+        requests: Iterable[Mapping[str, NDArray[Any]]],
+        *,
+        version: str = "",
+        outputs: Sequence[str] = (),
+        timeout_s: float | None = None,
+        in_flight: int = _IN_FLIGHT,
+        return_exceptions: Literal[True],
+    ) -> list[Prediction | CallError]: ...
+
+    def infer_many(  # noqa: PLR0913 - as infer
+        self,
+        model: str,
+        requests: Iterable[Mapping[str, NDArray[Any]]],
+        *,
+        version: str = "",
+        outputs: Sequence[str] = (),
+        timeout_s: float | None = None,
+        in_flight: int = _IN_FLIGHT,
+        return_exceptions: bool = False,
+    ) -> Any:
+        """`infer` for each of `requests`, a call each, with `in_flight` of them under way; answers in their order.
+
+        For a thread that has much to ask and nothing else to do: a future for each call would cost
+        more than the call. Whoever has other work meanwhile takes AsyncClient and `asyncio.gather`,
+        whose `return_exceptions` this is: the first failure is raised and cancels what is under way,
+        or else stands among the answers. `requests` are read as calls are sent. `timeout_s` is each
+        call's, retries included, from when it is sent.
+        """
+        made = (calls.infer(model, inputs, version, "", outputs) for inputs in requests)
+        return self._run_many(made, timeout_s, in_flight, return_exceptions)
 
     def server_live(self, *, timeout_s: float | None = None) -> bool:
         """Whether the server's process is alive; one that cannot be reached is a CallError."""
@@ -135,8 +235,9 @@ class Client:
         return self._run(calls.health(service), timeout_s)
 
     def close(self) -> None:
-        """Ends the channel; calls under way fail CANCELLED."""
-        self._channel.close()
+        """Ends the channels; calls under way, and calls that come later, fail CANCELLED."""
+        self._hot.close()
+        self._grpcio.close()
 
     def __enter__(self) -> Self:
         return self
@@ -146,133 +247,39 @@ class Client:
     ) -> None:
         self.close()
 
-    def _run(self, call: calls.UnaryCall[Answer], timeout_s: float | None) -> Answer:
-        attempts = RetryAttempts(
-            self._budget, self._timeout_s if timeout_s is None else checked_timeout_s(timeout_s)
-        )
-        if call.method not in self._methods:
-            self._methods[call.method] = self._channel.unary_unary(call.method)
-        send = self._methods[call.method]
+    def _run(
+        self,
+        call: calls.UnaryCall[Answer],
+        timeout_s: float | None,
+        transport: FastTransport | GrpcioTransport | None = None,
+    ) -> Answer:
+        remaining_s = self._checked_timeout_s(timeout_s)
+        deadline_s = time.monotonic() + remaining_s
+        transport = transport or self._grpcio
+        attempts: RetryAttempts | None = None
         while True:
             try:
-                answer = send(call.request, timeout=attempts.remaining_s())
-            except grpc.RpcError as error:
-                failure = failure_of(error)
+                answer = transport.send(call.method, call.request, remaining_s)
+            except CallError as failure:
+                attempts = attempts or RetryAttempts(self._budget, deadline_s - time.monotonic())
+                wait_s = attempts.wait_s(failure.code, failure.pushback_ms)
+                if wait_s is None:
+                    raise
             else:
-                attempts.succeeded()
+                self._budget.succeeded()
                 return call.read(answer)
-            wait_s = attempts.wait_s(failure.code, failure.pushback_ms)
-            if wait_s is None:
-                raise failure
             time.sleep(wait_s)
+            remaining_s = attempts.remaining_s()
 
-
-class AsyncClient:
-    """`Client` for asyncio, method by method; make it and use it in one running event loop."""
-
-    def __init__(
-        self,
-        target: str,
-        *,
-        timeout_s: float = DEFAULT_TIMEOUT_S,
-        tls: Tls | bool = False,
-        options: ChannelOptions = (),
-    ) -> None:
-        self._timeout_s = checked_timeout_s(timeout_s)
-        self._budget = RetryBudget()
-        self._methods: dict[str, Callable[..., Awaitable[bytes]]] = {}
-        if tls is False:
-            self._channel = grpc.aio.insecure_channel(target, channel_options(options))
-        else:
-            self._channel = grpc.aio.secure_channel(target, _credentials(tls), channel_options(options))
-
-    async def predict(  # noqa: PLR0913 - as Client.predict
-        self,
-        model: str,
-        rows: Rows | Sequence[bytes],
-        context: Mapping[str, object] | None = None,
-        *,
-        version: str = "",
-        request_id: str = "",
-        outputs: Sequence[str] = (),
-        receipt: bool = False,
-        timeout_s: float | None = None,
-    ) -> Prediction:
-        """As `Client.predict`."""
-        asked = PredictOptions(model, version, request_id, outputs, receipt)
-        return await self._run(calls.predict(asked, rows, context), timeout_s)
-
-    async def infer(
-        self,
-        model: str,
-        inputs: Mapping[str, NDArray[Any]],
-        *,
-        version: str = "",
-        request_id: str = "",
-        outputs: Sequence[str] = (),
-        timeout_s: float | None = None,
-    ) -> Prediction:
-        """As `Client.infer`."""
-        asked = PredictOptions(model, version, request_id, outputs)
-        return await self._run(calls.infer(asked, inputs), timeout_s)
-
-    async def server_live(self, *, timeout_s: float | None = None) -> bool:
-        """As `Client.server_live`."""
-        return await self._run(calls.server_live(), timeout_s)
-
-    async def server_ready(self, *, timeout_s: float | None = None) -> bool:
-        """As `Client.server_ready`."""
-        return await self._run(calls.server_ready(), timeout_s)
-
-    async def model_ready(self, model: str, version: str = "", *, timeout_s: float | None = None) -> bool:
-        """As `Client.model_ready`."""
-        return await self._run(calls.model_ready(model, version), timeout_s)
-
-    async def model_metadata(
-        self, model: str, version: str = "", *, timeout_s: float | None = None
-    ) -> inference_pb2.ModelMetadataResponse:
-        """As `Client.model_metadata`."""
-        return await self._run(calls.model_metadata(model, version), timeout_s)
-
-    async def health(self, service: str = "", *, timeout_s: float | None = None) -> str:
-        """As `Client.health`."""
-        return await self._run(calls.health(service), timeout_s)
-
-    async def close(self) -> None:
-        """Ends the channel; calls under way are cancelled."""
-        await self._channel.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def _run(self, call: calls.UnaryCall[Answer], timeout_s: float | None) -> Answer:
-        attempts = RetryAttempts(
-            self._budget, self._timeout_s if timeout_s is None else checked_timeout_s(timeout_s)
+    def _run_many(
+        self, made: Iterator[calls.UnaryCall[Prediction]], timeout_s: float | None, in_flight: int, keep: bool
+    ) -> list[Prediction | CallError]:
+        if in_flight < 1:
+            raise ValueError(f"in_flight is {in_flight}; at least one call must be under way")
+        checked_s = self._checked_timeout_s(timeout_s)
+        return Many[Prediction](self._hot.many(), self._budget, checked_s, in_flight).run(
+            made, keep_failures=keep
         )
-        if call.method not in self._methods:
-            self._methods[call.method] = self._channel.unary_unary(call.method)
-        send = self._methods[call.method]
-        while True:
-            try:
-                answer = await send(call.request, timeout=attempts.remaining_s())
-            except grpc.RpcError as error:
-                failure = failure_of(error)
-            else:
-                attempts.succeeded()
-                return call.read(answer)
-            wait_s = attempts.wait_s(failure.code, failure.pushback_ms)
-            if wait_s is None:
-                raise failure
-            await asyncio.sleep(wait_s)
 
-
-def _credentials(tls: Tls | bool) -> grpc.ChannelCredentials:
-    certificates = tls if isinstance(tls, Tls) else Tls()
-    return grpc.ssl_channel_credentials(
-        certificates.root_certificates, certificates.private_key, certificates.certificate_chain
-    )
+    def _checked_timeout_s(self, timeout_s: float | None) -> float:
+        return self._timeout_s if timeout_s is None else checked_timeout_s(timeout_s)

@@ -14,10 +14,11 @@ from typing import Any
 
 import grpc
 
+from penstock import log
 from penstock._fastpath import Door, Engine, cores
 from penstock.certificates import Certificates
 from penstock.config import Settings
-from penstock.errors import ListenError
+from penstock.errors import ListenError, TlsError
 from penstock.stream_forms import MAX_ADDED_BYTES
 
 # Calls that outlive their connection's age; a client that sets no deadline gets less than this anyway.
@@ -125,6 +126,13 @@ def _listen_behind(
     server: grpc.aio.Server, engine: Engine, settings: Settings, certificates: Certificates | None
 ) -> Doors:
     folder, upstream = _private_socket(server)
+    if folder is None:
+        if settings.tls_client_ca:
+            raise ListenError(
+                f"{tempfile.gettempdir()}: no socket can be made here for the servicer behind the fast door; "
+                "on a loopback port instead, callers without a certificate could reach it"
+            )
+        log.warning("servicer on a loopback port", reason="no folder for a private socket", port=upstream[1])
     try:
         door = engine.open_door(
             settings.host,
@@ -135,6 +143,8 @@ def _listen_behind(
         )
     except OSError as error:
         raise listen_error(settings.host, settings.port, error) from error
+    except ValueError as error:
+        raise TlsError(f"tls_certificate: {settings.tls_certificate}: cannot be used: {error}") from error
     return Doors(door.port, door, folder)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock import _fastpath
 from penstock.pb import inference_pb2
 
 _DATATYPE_OF_DTYPE = {
@@ -34,6 +35,10 @@ def encode_infer_request(
     model: str, version: str, request_id: str, inputs: Mapping[str, NDArray[Any]], outputs: Sequence[str]
 ) -> bytes:
     """A serialized ModelInferRequest. Raises ValueError where an array has a dtype without a datatype."""
+    named = inputs if type(inputs) is dict else dict(inputs)
+    plain = _fastpath.encode_infer(model, version, request_id, named, outputs)
+    if plain is not None:
+        return plain
     request = inference_pb2.ModelInferRequest(model_name=model, model_version=version, id=request_id)
     for name, values in inputs.items():
         array = np.asarray(values)

@@ -30,6 +30,8 @@ class RetryBudget:
 
     def succeeded(self) -> None:
         """Earns a part of a retry."""
+        if self._tokens >= self._max_tokens:  # nearly always, and then without the lock
+            return
         with self._lock:
             self._tokens = min(self._tokens + self._ratio, self._max_tokens)
 
@@ -61,10 +63,6 @@ class RetryAttempts:
     def remaining_s(self) -> float:
         """The time to the deadline, at least 0."""
         return max(self._deadline - self._clock(), 0.0)
-
-    def succeeded(self) -> None:
-        """Tells the budget that the server answered."""
-        self._budget.succeeded()
 
     def wait_s(self, code: str, pushback_ms: int | None) -> float | None:
         """How long to wait before the next attempt after one that failed with `code`; None: give up.

@@ -21,7 +21,7 @@ ONLY_IN = {
         "rpc_handlers",
         "health",
         "reflection",
-        "client",
+        "grpcio_transport",
         "pb",
     },
     "grpc_health": {"health"},
@@ -36,7 +36,9 @@ ONLY_IN = {
         # encoding and decoding on the caller's side, and offline
         "__init__",
         "arrays",
+        "fast_transport",
         "feature_spec",
+        "infer_tensors",
         "predict_request",
         "prediction",
     },

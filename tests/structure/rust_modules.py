@@ -1,4 +1,4 @@
-"""Which Rust module may use what: wire ← spec, features ← batch ← engine ← python, and pyo3 at the top alone.
+"""Which Rust module may use what: wire ← spec, features ← batch ← engine ← python, grpc ← client; pyo3 on top.
 
 Only reads source text, with comments and string literals taken out first.
 """
@@ -16,13 +16,14 @@ MAY_USE = {
     "status": {"wire"},
     "wire": {"status"},
     "grpc": {"status"},
+    "client": _GROUND | {"grpc"},
     "spec": _GROUND,
     "features": _GROUND | {"spec"},
     "metrics": {"status"},
     "batch": _GROUND | {"spec", "features", "metrics"},
     "engine": _GROUND | {"spec", "features", "metrics", "batch"},
     "door": _GROUND | {"grpc", "metrics", "batch", "engine"},
-    PYTHON_DOOR: _GROUND | {"grpc", "spec", "features", "metrics", "batch", "engine", "door"},
+    PYTHON_DOOR: _GROUND | {"grpc", "spec", "features", "metrics", "batch", "engine", "door", "client"},
 }
 
 _NOT_CODE = re.compile(

@@ -1,4 +1,4 @@
-"""When the clients try again: a grpc server that refuses, and the retry rules by a clock that stands still."""
+"""When the clients try again, over each transport: a server that refuses, and the rules by a standing clock."""
 
 import asyncio
 import struct
@@ -7,14 +7,21 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Literal
 
 import grpc
+import numpy as np
 import pytest
 
+from penstock.async_client import AsyncClient
 from penstock.call_error import CallError
-from penstock.client import AsyncClient, Client
+from penstock.client import Client
 from penstock.pb import inference_pb2
 from penstock.retry import RetryAttempts, RetryBudget
+
+Transport = Literal["fast", "grpcio"]
+
+INPUTS = {"x": np.zeros((1, 2), np.float32)}
 
 
 @dataclass
@@ -28,18 +35,18 @@ class Refusal:
 
 @dataclass
 class RefusingServer:
-    """Answers ServerReady, after the refusals that a test asks for; remembers when each attempt came."""
+    """Answers ModelInfer, after the refusals that a test asks for; remembers when each attempt came."""
 
     address: str = ""
     refusals: list[Refusal] = field(default_factory=list)
     attempts_s: list[float] = field(default_factory=list)
     timeouts_s: list[float] = field(default_factory=list)
 
-    def server_ready(self, _request: bytes, context: grpc.ServicerContext) -> bytes:
+    def model_infer(self, _request: bytes, context: grpc.ServicerContext) -> bytes:
         self.attempts_s.append(time.monotonic())
         self.timeouts_s.append(context.time_remaining())
         if not self.refusals:
-            return inference_pb2.ServerReadyResponse(ready=True).SerializeToString()
+            return inference_pb2.ModelInferResponse(id="answered").SerializeToString()
         refusal = self.refusals.pop(0)
         trailers: list[tuple[str, str | bytes]] = []
         if refusal.pushback is not None:
@@ -58,7 +65,7 @@ def server() -> Iterator[RefusingServer]:
         grpc_server = grpc.server(pool)
         handler = grpc.method_handlers_generic_handler(
             "inference.GRPCInferenceService",
-            {"ServerReady": grpc.unary_unary_rpc_method_handler(refusing.server_ready)},
+            {"ModelInfer": grpc.unary_unary_rpc_method_handler(refusing.model_infer)},
         )
         grpc_server.add_generic_rpc_handlers((handler,))
         refusing.address = f"127.0.0.1:{grpc_server.add_insecure_port('127.0.0.1:0')}"
@@ -67,48 +74,57 @@ def server() -> Iterator[RefusingServer]:
         grpc_server.stop(None).wait()
 
 
-async def ready_by_asyncio(address: str, timeout_s: float) -> bool:
-    async with AsyncClient(address, timeout_s=timeout_s) as client:
-        return await client.server_ready()
+async def ask_by_asyncio(address: str, timeout_s: float, transport: Transport) -> str:
+    async with AsyncClient(address, timeout_s=timeout_s, transport=transport) as client:
+        return (await client.infer("m", INPUTS)).id
 
 
-def ready_by_threads(address: str, timeout_s: float) -> bool:
-    with Client(address, timeout_s=timeout_s) as client:
-        return client.server_ready()
+def ask(client: Client) -> str:
+    return client.infer("m", INPUTS).id
 
 
-@pytest.fixture(params=["threads", "asyncio"])
-def ready(request: pytest.FixtureRequest) -> Callable[[str, float], bool]:
-    """Both clients, called alike."""
-    if request.param == "threads":
-        return ready_by_threads
+Asked = Callable[[str, float], str]
 
-    def call(address: str, timeout_s: float) -> bool:
-        return asyncio.run(ready_by_asyncio(address, timeout_s))
+
+@pytest.fixture(params=["fast", "grpcio"])
+def transport(request: pytest.FixtureRequest) -> Transport:
+    chosen: Transport = request.param
+    return chosen
+
+
+@pytest.fixture(params=["threads", "many", "asyncio"])
+def asked(request: pytest.FixtureRequest, transport: Transport) -> Asked:
+    """Every way to call, called alike; each gives the answer's id."""
+
+    def call(address: str, timeout_s: float) -> str:
+        if request.param == "asyncio":
+            return asyncio.run(ask_by_asyncio(address, timeout_s, transport))
+        with Client(address, timeout_s=timeout_s, transport=transport) as client:
+            if request.param == "threads":
+                return ask(client)
+            (prediction,) = client.infer_many("m", [INPUTS])
+            return prediction.id
 
     return call
 
 
-Ready = Callable[[str, float], bool]
-
-
-def test_a_refused_call_is_tried_again(server: RefusingServer, ready: Ready) -> None:
+def test_a_refused_call_is_tried_again(server: RefusingServer, asked: Asked) -> None:
     server.refusals = [Refusal(), Refusal(), Refusal()]
-    assert ready(server.address, 30.0)
+    assert asked(server.address, 30.0) == "answered"
     assert len(server.attempts_s) == 4
 
 
-def test_a_call_has_four_attempts_at_most(server: RefusingServer, ready: Ready) -> None:
+def test_a_call_has_four_attempts_at_most(server: RefusingServer, asked: Asked) -> None:
     server.refusals = [Refusal(pushback="0")] * 4
     with pytest.raises(CallError, match="UNAVAILABLE: the queue is full") as refused:
-        ready(server.address, 30.0)
+        asked(server.address, 30.0)
     assert refused.value.code == "UNAVAILABLE"
     assert len(server.attempts_s) == 4
 
 
-def test_the_servers_pushback_is_waited_for(server: RefusingServer, ready: Ready) -> None:
+def test_the_servers_pushback_is_waited_for(server: RefusingServer, asked: Asked) -> None:
     server.refusals = [Refusal(pushback="150"), Refusal(pushback="250")]
-    assert ready(server.address, 30.0)
+    assert asked(server.address, 30.0) == "answered"
     first, second, third = server.attempts_s
     assert second - first >= 0.15
     assert third - second >= 0.25
@@ -116,11 +132,11 @@ def test_the_servers_pushback_is_waited_for(server: RefusingServer, ready: Ready
 
 @pytest.mark.parametrize("pushback", ["-1", "later"])
 def test_a_pushback_that_forbids_a_retry_is_obeyed(
-    server: RefusingServer, ready: Ready, pushback: str
+    server: RefusingServer, asked: Asked, pushback: str
 ) -> None:
     server.refusals = [Refusal(pushback=pushback)]
     with pytest.raises(CallError) as refused:
-        ready(server.address, 30.0)
+        asked(server.address, 30.0)
     assert refused.value.pushback_ms is not None
     assert refused.value.pushback_ms < 0
     assert len(server.attempts_s) == 1
@@ -136,64 +152,67 @@ def test_a_pushback_that_forbids_a_retry_is_obeyed(
         grpc.StatusCode.DEADLINE_EXCEEDED,
     ],
 )
-def test_only_unavailable_is_tried_again(server: RefusingServer, ready: Ready, code: grpc.StatusCode) -> None:
+def test_only_unavailable_is_tried_again(server: RefusingServer, asked: Asked, code: grpc.StatusCode) -> None:
     server.refusals = [Refusal(code, pushback="0")]
     with pytest.raises(CallError) as refused:
-        ready(server.address, 30.0)
+        asked(server.address, 30.0)
     assert refused.value.code == code.name
     assert len(server.attempts_s) == 1
 
 
-def test_a_wait_beyond_the_deadline_is_not_begun(server: RefusingServer, ready: Ready) -> None:
+def test_a_wait_beyond_the_deadline_is_not_begun(server: RefusingServer, asked: Asked) -> None:
     server.refusals = [Refusal(pushback="3600000")]
     began = time.monotonic()
     with pytest.raises(CallError, match="UNAVAILABLE: the queue is full"):
-        ready(server.address, 30.0)
+        asked(server.address, 30.0)
     assert time.monotonic() - began < 3600
     assert len(server.attempts_s) == 1
 
 
-def test_all_attempts_share_one_deadline(server: RefusingServer, ready: Ready) -> None:
+def test_all_attempts_share_one_deadline(server: RefusingServer, asked: Asked) -> None:
     server.refusals = [Refusal(pushback="500"), Refusal(pushback="500")]
-    assert ready(server.address, 9.0)
+    assert asked(server.address, 9.0) == "answered"
     first, second, third = server.timeouts_s
     # The header that carries a timeout has two or three digits: a tenth of a second may be lost or won.
     assert second < first - 0.3
     assert third < second - 0.3
 
 
-def test_calls_share_a_budget_of_retries(server: RefusingServer) -> None:
-    with Client(server.address, timeout_s=30.0) as client:
+def test_calls_share_a_budget_of_retries(server: RefusingServer, transport: Transport) -> None:
+    with Client(server.address, timeout_s=30.0, transport=transport) as client:
         server.refusals = [Refusal(pushback="0")] * 40
         for _ in range(10):
             with pytest.raises(CallError):
-                client.server_ready()
+                ask(client)
         # The first call spends four of ten tokens with three retries; the fifth failure ends all retries.
         assert len(server.attempts_s) == 10 + 3
 
 
-def test_successes_earn_retries_back(server: RefusingServer) -> None:
-    with Client(server.address, timeout_s=30.0) as client:
+def test_successes_earn_retries_back(server: RefusingServer, transport: Transport) -> None:
+    with Client(server.address, timeout_s=30.0, transport=transport) as client:
         server.refusals = [Refusal(pushback="0")] * 5
         for _ in range(2):
             with pytest.raises(CallError):
-                client.server_ready()
+                ask(client)
         assert not server.refusals
         for _ in range(11):  # 5 tokens + 11 × 0.1 > 6
-            assert client.server_ready()
+            assert ask(client) == "answered"
         server.refusals = [Refusal(pushback="0")]
-        assert client.server_ready()
+        assert ask(client) == "answered"
 
 
-def test_threads_share_one_client(server: RefusingServer) -> None:
+def test_threads_share_one_client(server: RefusingServer, transport: Transport) -> None:
     barrier = threading.Barrier(8)
-    with Client(server.address, timeout_s=30.0) as client, ThreadPoolExecutor(8) as pool:
+    with (
+        Client(server.address, timeout_s=30.0, transport=transport) as client,
+        ThreadPoolExecutor(8) as pool,
+    ):
 
-        def call(_number: int) -> bool:
+        def call(_number: int) -> str:
             barrier.wait()
-            return client.server_ready()
+            return ask(client)
 
-        assert all(pool.map(call, range(8)))
+        assert set(pool.map(call, range(8))) == {"answered"}
     assert len(server.attempts_s) == 8
 
 
@@ -210,11 +229,11 @@ def bad_request(*violations: tuple[bytes, bytes]) -> bytes:
     return b"\x08\x03" + field_of(2, b"a message") + field_of(3, other) + field_of(3, packed)
 
 
-def test_the_fields_to_blame_are_named(server: RefusingServer, ready: Ready) -> None:
+def test_the_fields_to_blame_are_named(server: RefusingServer, asked: Asked) -> None:
     details = bad_request((b"examples[3].amount", b"not a number"), (b"columns[0]", b"too short"))
     server.refusals = [Refusal(grpc.StatusCode.INVALID_ARGUMENT, details=details)]
     with pytest.raises(CallError) as refused:
-        ready(server.address, 30.0)
+        asked(server.address, 30.0)
     assert [(one.field, one.description) for one in refused.value.violations] == [
         ("examples[3].amount", "not a number"),
         ("columns[0]", "too short"),
@@ -226,17 +245,17 @@ def test_the_fields_to_blame_are_named(server: RefusingServer, ready: Ready) -> 
     [b"\xff", b"\x1a\x7f", b"\x1a\x02\x0a\x7f", b"\x0b", b"\x1a\x04\x0a\x02\xff\xfe", struct.pack("<I", 7)],
 )
 def test_details_that_cannot_be_read_blame_no_field(
-    server: RefusingServer, ready: Ready, details: bytes
+    server: RefusingServer, asked: Asked, details: bytes
 ) -> None:
     server.refusals = [Refusal(grpc.StatusCode.INVALID_ARGUMENT, details=details)]
     with pytest.raises(CallError, match="INVALID_ARGUMENT: the queue is full") as refused:
-        ready(server.address, 30.0)
+        asked(server.address, 30.0)
     assert refused.value.violations == ()
 
 
-def test_a_server_that_is_not_there_is_unavailable(ready: Ready) -> None:
+def test_a_server_that_is_not_there_is_unavailable(asked: Asked) -> None:
     with pytest.raises(CallError) as refused:
-        ready("127.0.0.1:1", 5.0)
+        asked("127.0.0.1:1", 5.0)
     assert refused.value.code in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
 
 
@@ -245,7 +264,7 @@ def test_a_timeout_is_a_positive_number_of_seconds(server: RefusingServer, timeo
     with pytest.raises(ValueError, match="timeout_s is"):
         Client(server.address, timeout_s=timeout_s)
     with Client(server.address) as client, pytest.raises(ValueError, match="timeout_s is"):
-        client.server_ready(timeout_s=timeout_s)
+        client.infer("m", INPUTS, timeout_s=timeout_s)
     assert server.attempts_s == []
 
 

@@ -51,6 +51,17 @@ impl<T> Tokens<T> {
         Some(call)
     }
 
+    /// The token of the first call that `is` wants; looks at every place.
+    pub fn find(&self, is: impl Fn(&T) -> bool) -> Option<u64> {
+        let place = self.slots.iter().position(|slot| slot.call.as_ref().is_some_and(&is))?;
+        Some(token(u32::try_from(place).ok()?, self.slots.get(place)?.turn))
+    }
+
+    /// All calls that still wait.
+    pub fn into_calls(self) -> impl Iterator<Item = T> {
+        self.slots.into_iter().filter_map(|slot| slot.call)
+    }
+
     fn slot(&mut self, token: u64) -> Option<&mut Slot<T>> {
         let slot = self.slots.get_mut(place(token) as usize)?;
         (u64::from(slot.turn) == token >> 32).then_some(slot)
@@ -76,7 +87,9 @@ mod tests {
         let (first, second) = (tokens.insert("first"), tokens.insert("second"));
         assert_eq!(tokens.get_mut(first), Some(&mut "first"));
         assert_eq!((tokens.take(second), tokens.take(second)), (Some("second"), None));
-        assert_eq!(tokens.take(first), Some("first"));
+        assert_eq!(tokens.find(|call| *call == "first"), Some(first));
+        assert_eq!(tokens.find(|call| *call == "second"), None);
+        assert_eq!(tokens.into_calls().collect::<Vec<_>>(), ["first"]);
     }
 
     #[test]

@@ -2,19 +2,22 @@
 
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::time::Duration;
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use h2::Reason;
 use h2::SendStream;
 use h2::server::SendResponse;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::calls::Calls;
 use super::head::{GRPC_ACCEPT_ENCODING, GRPC_ENCODING, Refusal};
 use super::payload::Payload;
-use super::settings::{MIN_COMPRESSED_BYTES, STALL_TIMEOUT, UNREAD_ANSWER_BYTES, WHOLE_ANSWER_BYTES};
+use super::settings::{
+    MIN_COMPRESSED_BYTES, STALL_BYTES_PER_S, STALL_TIMEOUT, UNREAD_ANSWER_BYTES, WHOLE_ANSWER_BYTES,
+};
 use crate::grpc::encoding::ACCEPTED;
 use crate::grpc::{Encoding, Framed, ending};
 use crate::status::{Code, Status};
@@ -102,21 +105,13 @@ pub fn turn_away(mut respond: SendResponse<Payload>, refusal: Refusal) {
     }
 }
 
-/// Sends DATA as its reader makes room. False: the stream is gone, or its reader has stalled and it was reset.
-pub async fn write(stream: &mut SendStream<Payload>, data: Payload, calls: &Calls) -> bool {
-    let bytes = data.remaining();
-    // h2 takes all of it at once, so room for all of it is waited for, a window at a time.
-    let mut asked = WHOLE_ANSWER_BYTES.min(bytes);
-    stream.reserve_capacity(asked);
-    if bytes <= WHOLE_ANSWER_BYTES && stream.capacity() >= bytes {
-        calls.answer();
-        return stream.send_data(data, false).is_ok();
-    }
-    let mut data = data;
+/// Sends DATA as its reader makes room. False: the stream is gone, or its reader was too slow and it was reset.
+pub async fn write(stream: &mut SendStream<Payload>, mut data: Payload, calls: &Calls) -> bool {
+    let seconds = data.remaining() / STALL_BYTES_PER_S;
+    let until = Instant::now() + STALL_TIMEOUT + Duration::from_secs(seconds as u64);
     while data.has_remaining() {
-        stream.reserve_capacity(asked);
-        let room = match timeout(STALL_TIMEOUT, poll_fn(|context| stream.poll_capacity(context))).await {
-            Ok(Some(Ok(0))) => continue,
+        stream.reserve_capacity(data.remaining().min(WHOLE_ANSWER_BYTES));
+        let room = match timeout_at(until, poll_fn(|context| stream.poll_capacity(context))).await {
             Ok(Some(Ok(room))) => room,
             Ok(_) => return false,
             Err(_) => {
@@ -124,12 +119,15 @@ pub async fn write(stream: &mut SendStream<Payload>, data: Payload, calls: &Call
                 return false;
             }
         };
-        let piece = data.copy_to_bytes(room.min(data.remaining()));
-        if stream.send_data(Payload::Piece(piece), false).is_err() {
+        let piece = if room < data.remaining() {
+            Payload::Piece(data.copy_to_bytes(room))
+        } else {
+            std::mem::replace(&mut data, Payload::Piece(Bytes::new()))
+        };
+        if stream.send_data(piece, false).is_err() {
             return false;
         }
         calls.answer();
-        asked = WHOLE_ANSWER_BYTES.min(data.remaining());
     }
     true
 }

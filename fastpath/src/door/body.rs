@@ -1,10 +1,12 @@
 //! The body of a unary call: one message, and no more.
 
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::RecvStream;
 
+use super::unfinished::{Held, Unfinished};
 use crate::grpc::frame::Frame;
 use crate::grpc::{Deframer, Encoding};
 use crate::status::{Code, Status};
@@ -28,11 +30,13 @@ pub struct UnaryBody {
     stream: RecvStream,
     deframer: Deframer,
     frame: Option<Frame>,
+    held: Held,
 }
 
 impl UnaryBody {
-    pub fn new(stream: RecvStream, max_message_bytes: usize) -> Self {
-        Self { stream, deframer: Deframer::new(max_message_bytes), frame: None }
+    pub fn new(stream: RecvStream, max_message_bytes: usize, unfinished: &Rc<Unfinished>) -> Self {
+        let held = Held::nothing(unfinished);
+        Self { stream, deframer: Deframer::new(max_message_bytes), frame: None, held }
     }
 
     /// The message, once the body has ended.
@@ -42,9 +46,16 @@ impl UnaryBody {
         max_message_bytes: usize,
         context: &mut Context<'_>,
     ) -> Poll<Result<Bytes, NoMessage>> {
-        while let Some(piece) =
-            ready!(poll_piece(&mut self.stream, context)).transpose().map_err(|()| NoMessage::Gone)?
-        {
+        loop {
+            let piece = match poll_piece(&mut self.stream, context) {
+                Poll::Ready(Some(Ok(piece))) => piece,
+                Poll::Ready(Some(Err(()))) => return Poll::Ready(Err(NoMessage::Gone)),
+                Poll::Ready(None) => break,
+                Poll::Pending => {
+                    self.held.set(self.deframer.len())?;
+                    return Poll::Pending;
+                }
+            };
             self.deframer.push(piece);
             if self.frame.is_none() {
                 self.frame = self.deframer.next_frame()?;
@@ -66,7 +77,7 @@ impl UnaryBody {
 
 /// The next piece of a body, its room in the windows given back at once: what is read is bounded elsewhere. An error: the
 /// caller is gone.
-pub fn poll_piece(stream: &mut RecvStream, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, ()>>> {
+fn poll_piece(stream: &mut RecvStream, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, ()>>> {
     Poll::Ready(match ready!(stream.poll_data(context)) {
         Some(Ok(piece)) => {
             let _ = stream.flow_control().release_capacity(piece.len());

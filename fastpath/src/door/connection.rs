@@ -19,8 +19,8 @@ use super::heartbeat::{Beat, Heartbeat, spread};
 use super::payload::Payload;
 use super::peer::Peer;
 use super::settings::{
-    CONNECTION_WINDOW_BYTES, HANDSHAKE_TIMEOUT, MAX_HEADER_LIST_BYTES, MAX_LOCAL_ERROR_RESETS,
-    MAX_PENDING_ACCEPT_RESETS, STREAM_WINDOW_BYTES, Settings,
+    CONNECTION_WINDOW_BYTES, DATA_FRAME_BUDGET_BYTES, HANDSHAKE_TIMEOUT, MAX_HEADER_LIST_BYTES,
+    MAX_LOCAL_ERROR_RESETS, PENDING_ACCEPT_RESETS_PER_STREAM, STREAM_WINDOW_BYTES, Settings,
 };
 use super::thread::IoThread;
 use super::wire::Wire;
@@ -51,17 +51,28 @@ pub async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin, peer: Rc<Peer>, 
         going: false,
     };
     poll_fn(|context| connection.poll(context)).await;
-    connection.thread.leave(&connection.calls);
+}
+
+impl<S> Drop for Connection<S> {
+    /// However it ends, a panic included, its calls end with it.
+    fn drop(&mut self) {
+        self.thread.leave(&self.calls);
+    }
 }
 
 fn builder(settings: &Settings) -> server::Builder {
+    // h2 cannot say more than 2^31 - 1.
+    let windows = settings.max_concurrent_streams.saturating_mul(STREAM_WINDOW_BYTES).min(i32::MAX as u32);
     let mut builder = server::Builder::new();
     builder
         .max_concurrent_streams(settings.max_concurrent_streams)
         .max_header_list_size(MAX_HEADER_LIST_BYTES)
         .initial_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_pending_accept_reset_streams(MAX_PENDING_ACCEPT_RESETS)
+        .initial_connection_window_size(windows.max(CONNECTION_WINDOW_BYTES))
+        .data_frame_budget(DATA_FRAME_BUDGET_BYTES)
+        .max_pending_accept_reset_streams(
+            PENDING_ACCEPT_RESETS_PER_STREAM * settings.max_concurrent_streams as usize,
+        )
         .max_local_error_reset_streams(Some(MAX_LOCAL_ERROR_RESETS));
     builder
 }
@@ -142,6 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         while self.timer.as_mut().poll(context).is_ready() {
             let heard = self.wire.frames(super::frames::Frames::heard);
             let beat = self.life.beat(Instant::now(), heard);
+            self.wire.trim();
             self.timer.as_mut().reset(self.life.due().into());
             match beat {
                 Beat::Nothing => {}

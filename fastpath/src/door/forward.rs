@@ -7,16 +7,18 @@ use std::rc::Rc;
 
 use bytes::{Buf, Bytes};
 use h2::server::SendResponse;
-use h2::{RecvStream, SendStream};
+use h2::{Reason, RecvStream, SendStream};
 use http::header::{HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
+use tokio::time::timeout;
 
 use super::answer;
 use super::calls::Calls;
 use super::payload::Payload;
 use super::peer::Peer;
+use super::settings::STALL_TIMEOUT;
 use super::thread::IoThread;
 use crate::status::{Code, Status};
 
@@ -125,9 +127,11 @@ async fn pump<B: Buf>(mut from: RecvStream, mut to: SendStream<B>, wrap: fn(Byte
         }
         while piece.has_remaining() {
             to.reserve_capacity(piece.len());
-            let room = match poll_fn(|context| to.poll_capacity(context)).await {
-                Some(Ok(room)) => room.min(piece.len()),
-                _ => return,
+            // The servicer reads, or ends the call; a caller may do neither.
+            let room = match timeout(STALL_TIMEOUT, poll_fn(|context| to.poll_capacity(context))).await {
+                Ok(Some(Ok(room))) => room.min(piece.len()),
+                Ok(_) => return,
+                Err(_) => return to.send_reset(Reason::CANCEL),
             };
             if to.send_data(wrap(piece.split_to(room)), false).is_err() {
                 return;
@@ -143,7 +147,7 @@ async fn pump<B: Buf>(mut from: RecvStream, mut to: SendStream<B>, wrap: fn(Byte
         Ok(None) => {
             let _ = to.send_data(wrap(Bytes::new()), true);
         }
-        Err(error) => to.send_reset(error.reason().unwrap_or(h2::Reason::CANCEL)),
+        Err(error) => to.send_reset(error.reason().unwrap_or(Reason::CANCEL)),
     }
 }
 

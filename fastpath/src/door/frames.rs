@@ -26,6 +26,8 @@ pub struct Frames {
     resets: Vec<u32>,
     pings: Strikes,
     settings: u32,
+    /// There were too many of either; what comes after does not undo it.
+    flood: bool,
     /// Nothing has come since this was cleared.
     silent: bool,
 }
@@ -53,6 +55,7 @@ impl Frames {
             resets: Vec::new(),
             pings: Strikes::default(),
             settings: 0,
+            flood: false,
             silent: true,
         }
     }
@@ -87,8 +90,9 @@ impl Frames {
             RST_STREAM => self.resets.push(u32::from_be_bytes(stream) & 0x7fff_ffff),
             PING if flags & ACK == 0 => self.pings.ping(now()),
             SETTINGS if flags & ACK == 0 => self.settings += 1,
-            _ => {}
+            _ => return,
         }
+        self.flood |= self.pings.count > PING_STRIKES || self.settings > SETTINGS_STRIKES;
     }
 
     /// A call flows, in one direction or the other: pings are lawful again.
@@ -100,7 +104,7 @@ impl Frames {
     /// Whether the peer only keeps the server busy.
     #[must_use]
     pub fn is_flood(&self) -> bool {
-        self.pings.count > PING_STRIKES || self.settings > SETTINGS_STRIKES
+        self.flood
     }
 
     /// The streams that were reset since the last time.
@@ -170,6 +174,14 @@ mod tests {
         read(&mut frames, &ping.repeat(3), 100);
         assert!(!frames.is_flood());
         read(&mut frames, &ping, 100);
+        assert!(frames.is_flood());
+    }
+
+    #[test]
+    fn a_flood_is_not_hidden_by_a_call_behind_it() {
+        let mut frames = Frames::new();
+        read(&mut frames, &[0; PREFACE_BYTES], 100);
+        read(&mut frames, &[frame(PING, 0, 0, 8).repeat(9), frame(DATA, 0, 1, 5)].concat(), 1000);
         assert!(frames.is_flood());
     }
 

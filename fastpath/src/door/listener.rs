@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -89,7 +90,13 @@ impl Door {
             };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let thread = std::thread::Builder::new().name(format!("penstock-io-{number}"));
-            door.threads.push(thread.spawn(move || start.run(&runtime))?);
+            door.threads.push(thread.spawn(move || {
+                // Its tasks are caught one by one. Without the thread itself new connections would be dealt to nobody; a
+                // process that ends is started again.
+                if catch_unwind(AssertUnwindSafe(|| start.run(&runtime))).is_err() {
+                    std::process::abort();
+                }
+            })?);
         }
         Ok(door)
     }

@@ -19,10 +19,12 @@ mod payload;
 mod peer;
 mod settings;
 mod stream;
+mod stream_body;
 mod stream_calls;
 mod thread;
 pub mod tls;
 mod unary;
+mod unfinished;
 mod upstream;
 mod wire;
 

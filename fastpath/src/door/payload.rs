@@ -1,7 +1,5 @@
 //! What the door sends as DATA: a message of its own, or a piece of somebody else's.
 
-use std::io::IoSlice;
-
 use bytes::{Buf, Bytes};
 
 use crate::grpc::Framed;
@@ -25,13 +23,6 @@ impl Buf for Payload {
         match self {
             Self::Message(message) => message.chunk(),
             Self::Piece(piece) => piece.chunk(),
-        }
-    }
-
-    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        match self {
-            Self::Message(message) => message.chunks_vectored(slices),
-            Self::Piece(piece) => piece.chunks_vectored(slices),
         }
     }
 

@@ -29,8 +29,9 @@ pub struct Settings {
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A unary request whose body does not come in this time is refused.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// An answer that its caller does not read for this long is given up.
+/// An answer that its caller has not read in this time, and a second more for each so many bytes, is given up.
 pub const STALL_TIMEOUT: Duration = Duration::from_secs(20);
+pub const STALL_BYTES_PER_S: usize = 64 * 1024;
 /// Calls that outlive their connection's age get this long.
 pub const AGE_GRACE: Duration = Duration::from_mins(1);
 /// A connection on which nothing comes for so long is asked for a sign of life, and closed where none comes within the
@@ -47,10 +48,19 @@ pub const SETTINGS_STRIKES: u32 = 32;
 pub const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
 /// A whole batch of small requests fits without a word about windows; larger messages come window by window.
 pub const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+/// At least; as many streams as are allowed can each have their window full and not stand in the way of others.
 pub const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
-/// Streams that a client opened and reset before they were looked at (CVE-2023-44487); h2's default, stated so that no
-/// new h2 can lift it.
-pub const MAX_PENDING_ACCEPT_RESETS: usize = 20;
+/// What small DATA that is read and not yet taken may cost a connection, 256 bytes less its length each: one turn's
+/// worth of the smallest messages, several times. h2 would allow half the window, which a client that sends many small messages
+/// at once exceeds lawfully.
+pub const DATA_FRAME_BUDGET_BYTES: usize = 2 * 1024 * 1024;
+/// What one connection may read before the others of its thread have their turn.
+pub const TURN_BYTES: usize = 64 * 1024;
+/// What requests that have not come to their end may hold in one I/O thread: 32 of the default's largest.
+pub const MAX_UNFINISHED_BYTES: usize = 128 * 1024 * 1024;
+/// Streams that a client opened and reset before they were looked at (CVE-2023-44487), for each that it may have open.
+/// h2 looks at them once a turn, and a proxy whose callers give up together resets all of theirs in one.
+pub const PENDING_ACCEPT_RESETS_PER_STREAM: usize = 2;
 /// Streams that were reset for a client's mistakes (CVE-2025-8671); likewise. The count never falls, so that a connection's
 /// age bounds it too.
 pub const MAX_LOCAL_ERROR_RESETS: usize = 1024;

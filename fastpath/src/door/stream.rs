@@ -5,25 +5,25 @@
 
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
 use http::request::Parts;
 use tokio::time::sleep_until;
 
 use super::answer;
-use super::body::{NoMessage, cut_off, poll_piece};
+use super::body::NoMessage;
 use super::calls::Calls;
 use super::head::Head;
 use super::payload::Payload;
+use super::stream_body::StreamBody;
 use super::stream_calls::StreamCalls;
 use super::thread::IoThread;
 use crate::engine::Method;
 use crate::engine::stream::RequestHead;
-use crate::grpc::{Deframer, ending};
+use crate::grpc::ending;
 use crate::status::{Code, Status};
 
 /// Serves a stream in a task of its own, which ends with its caller.
@@ -72,10 +72,12 @@ impl Drop for Serving {
 }
 
 impl Serving {
-    async fn run(&self, mut body: RecvStream, mut respond: SendResponse<Payload>) {
+    async fn run(&self, body: RecvStream, mut respond: SendResponse<Payload>) {
         let Ok(mut stream) = respond.send_response(answer::head(self.head.answer_encoding), false) else {
             return;
         };
+        let max_bytes = self.thread.settings.max_receive_bytes;
+        let mut body = StreamBody::new(body, self.head.encoding, max_bytes, &self.thread.unfinished);
         match self.converse(&mut body, &mut stream).await {
             Some(Ok(())) => answer::end(&mut stream, ending::ok()),
             Some(Err(status)) => answer::end(&mut stream, ending::trailers(&status)),
@@ -86,11 +88,10 @@ impl Serving {
     /// Reads and writes until nothing more is to be written: how the stream ends; none where its caller has gone.
     async fn converse(
         &self,
-        body: &mut RecvStream,
+        body: &mut StreamBody,
         stream: &mut SendStream<Payload>,
     ) -> Option<Result<(), Box<Status>>> {
-        let mut deframer = Deframer::new(self.thread.settings.max_receive_bytes);
-        let reading = poll_fn(|context| self.poll_read(body, &mut deframer, context));
+        let reading = poll_fn(|context| self.poll_read(body, context));
         let writing = async {
             while let Some(message) = poll_fn(|context| self.calls.poll_answer(context)).await {
                 let message = Payload::Message(answer::framed(message, self.head.answer_encoding));
@@ -117,51 +118,25 @@ impl Serving {
     }
 
     /// Reads as long as there is room; ready once nothing more is to be read.
-    fn poll_read(
-        &self,
-        body: &mut RecvStream,
-        deframer: &mut Deframer,
-        context: &mut Context<'_>,
-    ) -> Poll<()> {
+    fn poll_read(&self, body: &mut StreamBody, context: &mut Context<'_>) -> Poll<()> {
         let end = loop {
             if self.thread.is_draining() {
                 let status = Status::new(Code::Unavailable, "the server is stopping");
                 break Err(Box::new(status));
             }
             if self.calls.is_full(self.thread.settings.max_stream_in_flight, context) {
+                body.hold(context);
                 return Poll::Pending;
             }
-            match self.next(body, deframer, context) {
-                Poll::Ready(Ok(Some(message))) => self.accept(&message),
-                Poll::Ready(Ok(None)) => break Ok(()),
-                Poll::Ready(Err(NoMessage::Refused(status))) => break Err(status),
-                // Its task is ended with it.
-                Poll::Ready(Err(NoMessage::Gone)) | Poll::Pending => return Poll::Pending,
+            match ready!(body.poll_message(context)) {
+                Ok(Some(message)) => self.accept(&message),
+                // To a caller who is gone nothing can be written, and that ends the stream.
+                Ok(None) | Err(NoMessage::Gone) => break Ok(()),
+                Err(NoMessage::Refused(status)) => break Err(status),
             }
         };
         self.calls.end_with(end);
         Poll::Ready(())
-    }
-
-    /// The next message; none at the end of the body.
-    fn next(
-        &self,
-        body: &mut RecvStream,
-        deframer: &mut Deframer,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<Option<Bytes>, NoMessage>> {
-        loop {
-            if let Some(frame) = deframer.next_frame()? {
-                let message = self.head.encoding.open(frame, self.thread.settings.max_receive_bytes)?;
-                return Poll::Ready(Ok(Some(message)));
-            }
-            match std::task::ready!(poll_piece(body, context)) {
-                Some(Ok(piece)) => deframer.push(piece),
-                Some(Err(())) => return Poll::Ready(Err(NoMessage::Gone)),
-                None if deframer.is_empty() => return Poll::Ready(Ok(None)),
-                None => return Poll::Ready(Err(cut_off().into())),
-            }
-        }
     }
 
     fn accept(&self, message: &[u8]) {

@@ -70,6 +70,8 @@ impl StreamCalls {
         let message = encode_answer(self.method, &request.head, outcome);
         if request.head.unordered {
             request.answer = Answer::Gone;
+            // It may stay here for long behind one that is awaited.
+            request.head = RequestHead::default();
             state.answers.push_back(message);
         } else {
             request.answer = Answer::Here(message);

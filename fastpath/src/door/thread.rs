@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -18,6 +19,7 @@ use super::mailbox::{Mail, Mailbox, News, Place};
 use super::payload::Payload;
 use super::settings::Settings;
 use super::stream_calls::StreamCalls;
+use super::unfinished::Unfinished;
 use super::upstream::Link;
 use crate::batch::{Outbox, Ticket, Tokens};
 use crate::engine::{Caller, Decoded, Engine, Method};
@@ -50,6 +52,7 @@ struct Waiting {
 pub struct IoThread {
     pub settings: Arc<Settings>,
     pub link: Link,
+    pub unfinished: Rc<Unfinished>,
     engine: Arc<Engine>,
     mailbox: Arc<Mailbox>,
     outbox: Arc<dyn Outbox>,
@@ -67,6 +70,7 @@ impl IoThread {
         Rc::new(Self {
             settings,
             link,
+            unfinished: Rc::default(),
             engine,
             outbox: Arc::clone(&mailbox) as _,
             mailbox,
@@ -181,7 +185,8 @@ impl IoThread {
                     return self.rest(context);
                 }
                 for answer in mail.answers.drain(..) {
-                    self.answer(answer.token, answer.result);
+                    // One answer that cannot be sent must not take the others, or the thread, along.
+                    let _ = catch_unwind(AssertUnwindSafe(|| self.answer(answer.token, answer.result)));
                 }
                 for news in mail.news.drain(..) {
                     match news {

@@ -41,7 +41,7 @@ pub fn begin(
         Ok(head) => head,
         Err(refusal) => return answer::turn_away(respond, refusal),
     };
-    let body = UnaryBody::new(body, thread.settings.max_receive_bytes);
+    let body = UnaryBody::new(body, thread.settings.max_receive_bytes, &thread.unfinished);
     let mut arriving = Arriving { method, head, body, respond };
     match arriving.poll(thread, context) {
         Poll::Ready(message) => arriving.finish(message, thread, calls),

@@ -14,8 +14,12 @@ use tokio::sync::Mutex;
 use super::settings::MAX_HEADER_LIST_BYTES;
 use crate::status::{Code, Status};
 
-/// Nothing is on the way but memory: windows only bound what a slow side leaves lying there.
-const WINDOW_BYTES: u32 = 1024 * 1024;
+/// What a slow caller leaves lying of one answer.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+/// As large as HTTP/2 allows: all calls of the thread share it, and those whose callers do not read must not hold up the others.
+const CONNECTION_WINDOW_BYTES: u32 = (1 << 31) - 1;
+/// Streams that were cancelled and whose frames still come.
+const REMEMBERED_RESETS: usize = 4096;
 
 /// Where the servicer listens.
 #[derive(Clone, Debug)]
@@ -82,8 +86,11 @@ impl Link {
         let mut builder = client::Builder::new();
         builder
             .enable_push(false)
-            .initial_window_size(WINDOW_BYTES)
-            .initial_connection_window_size(16 * WINDOW_BYTES)
+            .initial_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_concurrent_reset_streams(REMEMBERED_RESETS)
+            // The servicer is no stranger, and the connection has no age at which a count would begin anew.
+            .max_local_error_reset_streams(None)
             // Trailers may name a refused request's field at length.
             .max_header_list_size(4 * MAX_HEADER_LIST_BYTES);
         let (sender, connection) = builder.handshake(socket).await.map_err(io::Error::other)?;

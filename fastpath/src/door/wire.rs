@@ -10,25 +10,27 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::frames::Frames;
+use super::settings::TURN_BYTES;
 
 /// What may lie unsent before h2 is told to wait; two of TLS's largest records a write.
 const HIGH_BYTES: usize = 64 * 1024;
-/// The memory that a quiet connection keeps for its next answers.
-const KEPT_BYTES: usize = 16 * 1024;
 
 /// One end for h2, one for the connection's task.
 pub struct Wire<S>(Rc<RefCell<Inner<S>>>);
 
 struct Inner<S> {
     socket: S,
-    unsent: BytesMut,
+    /// What was written and has not gone; of it, what the socket has taken.
+    unsent: Vec<u8>,
+    sent: usize,
     frames: Frames,
     /// Whether flushes only mark.
     gathers: bool,
+    /// Bytes read since the task last sent.
+    read: usize,
 }
 
 impl<S> Clone for Wire<S> {
@@ -40,7 +42,8 @@ impl<S> Clone for Wire<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     #[must_use]
     pub fn new(socket: S) -> Self {
-        let inner = Inner { socket, unsent: BytesMut::new(), frames: Frames::new(), gathers: false };
+        let inner =
+            Inner { socket, unsent: Vec::new(), sent: 0, frames: Frames::new(), gathers: false, read: 0 };
         Self(Rc::new(RefCell::new(inner)))
     }
 
@@ -51,7 +54,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Sends what has gathered. The task is woken when the socket takes more.
     pub fn poll_send(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.borrow_mut().poll_send(context)
+        let inner = &mut *self.0.borrow_mut();
+        inner.read = 0;
+        inner.poll_send(context)
+    }
+
+    /// Gives the memory for answers back, where nothing lies in it.
+    pub fn trim(&self) {
+        let inner = &mut *self.0.borrow_mut();
+        if inner.unsent.is_empty() {
+            inner.unsent = Vec::new();
+        }
     }
 
     /// What the peer's frames said.
@@ -62,19 +75,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
 impl<S: AsyncWrite + Unpin> Inner<S> {
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.unsent.has_remaining() {
-            let sent = ready!(Pin::new(&mut self.socket).poll_write(context, &self.unsent))?;
+        while let Some(rest) = self.unsent.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            let sent = ready!(Pin::new(&mut self.socket).poll_write(context, rest))?;
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.unsent.advance(sent);
+            self.sent += sent;
         }
-        if self.unsent.capacity() > KEPT_BYTES {
-            self.unsent = BytesMut::new();
-        } else {
-            // With nothing unsent the memory is used again from its beginning.
-            self.unsent.clear();
-        }
+        // The memory is used again from its beginning.
+        self.unsent.clear();
+        self.sent = 0;
         Pin::new(&mut self.socket).poll_flush(context)
     }
 }
@@ -86,9 +96,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let inner = &mut *self.0.borrow_mut();
+        if inner.gathers && inner.read >= TURN_BYTES {
+            // h2 would read on for as long as there is something, and the calls that it has found would wait.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut inner.socket).poll_read(context, buffer))?;
         inner.frames.read(buffer.filled().get(before..).unwrap_or_default(), Instant::now);
+        inner.read += buffer.filled().len() - before;
         Poll::Ready(Ok(()))
     }
 }
@@ -96,7 +112,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let inner = &mut *self.0.borrow_mut();
-        if inner.unsent.len() >= HIGH_BYTES {
+        if inner.unsent.len() - inner.sent >= HIGH_BYTES {
             ready!(inner.poll_send(context))?;
         }
         inner.unsent.extend_from_slice(bytes);

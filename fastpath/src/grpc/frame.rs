@@ -1,7 +1,5 @@
 //! Length-prefixed messages: one byte that says whether the message is compressed, four for its length, then the message.
 
-use std::io::IoSlice;
-
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::status::{Code, Status};
@@ -86,13 +84,19 @@ impl Deframer {
         Ok(Some(Frame { compressed: flag == 1, message }))
     }
 
+    /// Bytes that are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.pieces {
+            Pieces::One(held) => held.len(),
+            Pieces::Joined(held) => held.len(),
+        }
+    }
+
     /// Whether nothing is left of what came: a call that ends with this false was cut off inside a message.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        match &self.pieces {
-            Pieces::One(held) => held.is_empty(),
-            Pieces::Joined(held) => held.is_empty(),
-        }
+        self.len() == 0
     }
 }
 
@@ -133,19 +137,6 @@ impl Buf for Framed {
             Some(prefix) if !prefix.is_empty() => prefix,
             _ => self.message.get(self.gone - PREFIX_BYTES..).unwrap_or_default(),
         }
-    }
-
-    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let prefix = self.prefix.get(self.gone..).unwrap_or_default();
-        let message = self.message.get(self.gone.saturating_sub(PREFIX_BYTES)..).unwrap_or_default();
-        let mut filled = 0;
-        for (slice, part) in
-            slices.iter_mut().zip([prefix, message].into_iter().filter(|part| !part.is_empty()))
-        {
-            *slice = IoSlice::new(part);
-            filled += 1;
-        }
-        filled
     }
 
     fn advance(&mut self, count: usize) {
@@ -224,9 +215,5 @@ mod tests {
             }
             assert_eq!(read, whole);
         }
-        let framed = Framed::new(b"fraud".to_vec(), true);
-        let mut slices = [IoSlice::new(&[]), IoSlice::new(&[])];
-        assert_eq!(framed.chunks_vectored(&mut slices), 2);
-        assert_eq!((&*slices[0], &*slices[1]), (&[1, 0, 0, 0, 5][..], &b"fraud"[..]));
     }
 }

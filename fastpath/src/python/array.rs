@@ -10,22 +10,6 @@ use crate::batch::PooledBytes;
 use crate::engine::run::Tensor;
 use crate::wire::Datatype;
 
-/// Memory that an `Array` shares with the capsules made of it.
-#[derive(Clone)]
-pub enum Memory {
-    Pooled(Arc<PooledBytes>),
-    Owned(Arc<[u8]>),
-}
-
-impl Memory {
-    pub fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Pooled(bytes) => bytes,
-            Self::Owned(bytes) => bytes,
-        }
-    }
-}
-
 #[pyclass(frozen, module = "penstock._fastpath")]
 pub struct Array {
     #[pyo3(get)]
@@ -33,16 +17,14 @@ pub struct Array {
     datatype: Datatype,
     #[pyo3(get)]
     shape: Vec<i64>,
-    memory: Memory,
+    /// Shared with the capsules made of it.
+    memory: Arc<PooledBytes>,
 }
 
 impl Array {
-    pub fn new(name: String, datatype: Datatype, shape: Vec<i64>, memory: Memory) -> Self {
-        Self { name, datatype, shape, memory }
-    }
-
     pub fn of(tensor: Tensor) -> Self {
-        Self::new(tensor.name, tensor.datatype, tensor.shape, Memory::Pooled(Arc::new(tensor.memory)))
+        let Tensor { name, datatype, shape, memory } = tensor;
+        Self { name, datatype, shape, memory: Arc::new(memory) }
     }
 }
 
@@ -62,8 +44,8 @@ impl Array {
     ) -> PyResult<Py<PyAny>> {
         // A stream orders work on a device; there is none for the CPU.
         drop(stream);
-        let data = self.memory.bytes().as_ptr();
-        dlpack::export(py, data, self.datatype, self.shape.clone(), self.memory.clone())
+        let data = self.memory.as_ptr();
+        dlpack::export(py, data, self.datatype, self.shape.clone(), Arc::clone(&self.memory))
     }
 
     fn __dlpack_device__(&self) -> (i32, i32) {
@@ -71,6 +53,6 @@ impl Array {
     }
 
     fn tobytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.memory.bytes())
+        PyBytes::new(py, &self.memory)
     }
 }

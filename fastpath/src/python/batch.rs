@@ -8,7 +8,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
-use super::array::Memory;
 use super::dlpack::{self, Imported};
 use crate::batch::{BatchOf, BufferPool, RunTimes};
 use crate::engine::Version;
@@ -115,8 +114,8 @@ impl PyBatch {
         drop(state);
         let from_dlpack = self.bridge.from_dlpack.bind(py);
         let arguments = packed.into_iter().map(|tensor| {
-            let memory = Memory::Pooled(Arc::new(tensor.memory));
-            let data = memory.bytes().as_ptr();
+            let memory = Arc::new(tensor.memory);
+            let data = memory.as_ptr();
             from_dlpack.call1((dlpack::export(py, data, tensor.datatype, tensor.shape, memory)?,))
         });
         PyTuple::new(py, arguments.collect::<PyResult<Vec<_>>>()?)

@@ -1,21 +1,17 @@
 //! Where an asyncio loop hands in raw requests and takes raw answers back, in bulk.
 //!
-//! A call is a future in a table that only the loop's thread touches. Answers come from model threads
-//! and the reaper, which hold no GIL: they lie in the outbox until the loop, woken once for all of
-//! them through a socket, runs `deliver`.
+//! Answers come from model threads and the reaper, which hold no GIL: they lie in the mailbox until the loop, woken once
+//! for all of them through a socket, runs `deliver`.
 
-use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::batch::{Answer, Outbox, Ticket, Tokens};
+use super::loop_end::{Mailbox, Waiting, Woken, locked};
+use crate::batch::{Answer, Outbox, Ticket};
 use crate::engine::{Caller, Engine, Method};
 use crate::status::Status;
 
@@ -27,48 +23,19 @@ pub struct Calls {
     engine: Arc<Engine>,
     /// `make_error(code, message, status_details, pushback_ms)`.
     make_error: Py<PyAny>,
-    inbox: Arc<Inbox>,
-    woken: UnixStream,
-    waiting: Mutex<Waiting>,
+    woken: Woken<Answer>,
+    waiting: Mutex<Waiting<Arc<Ticket>>>,
 }
 
-/// The calls that have no answer yet: the future, and the ticket once there is one.
-type Waiting = Tokens<(Py<PyAny>, Option<Arc<Ticket>>)>;
-
-struct Inbox {
-    answers: Mutex<Vec<Answer>>,
-    /// Whether a byte is in the socket.
-    signalled: AtomicBool,
-    wake: UnixStream,
-}
-
-impl Outbox for Inbox {
+impl Outbox for Mailbox<Answer> {
     fn deliver(&self, answers: Vec<Answer>) {
-        let mut waiting = locked(&self.answers);
-        if waiting.is_empty() {
-            *waiting = answers;
-        } else {
-            waiting.extend(answers);
-        }
-        drop(waiting);
-        if !self.signalled.swap(true, Ordering::SeqCst) {
-            // A full socket wakes the loop as well.
-            let _ = (&self.wake).write(&[1]);
-        }
+        self.put(answers);
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Calls {
     pub fn new(engine: Arc<Engine>, make_error: Py<PyAny>) -> PyResult<Self> {
-        let (wake, woken) = UnixStream::pair()?;
-        wake.set_nonblocking(true)?;
-        woken.set_nonblocking(true)?;
-        let inbox = Arc::new(Inbox { answers: Mutex::default(), signalled: AtomicBool::new(false), wake });
-        Ok(Self { engine, make_error, inbox, woken, waiting: Mutex::default() })
+        Ok(Self { engine, make_error, woken: Woken::new()?, waiting: Mutex::default() })
     }
 
     fn submit(
@@ -79,9 +46,9 @@ impl Calls {
         timeout_s: Option<f64>,
         future: Py<PyAny>,
     ) -> PyResult<u64> {
-        let token = locked(&self.waiting).insert((future, None));
+        let token = locked(&self.waiting).open(future);
         let caller = Caller {
-            outbox: Arc::clone(&self.inbox) as Arc<dyn Outbox>,
+            outbox: self.woken.mailbox(),
             token,
             // Past deadlines are 0; what is no duration is as good as none.
             timeout: timeout_s.and_then(|timeout| Duration::try_from_secs_f64(timeout.max(0.0)).ok()),
@@ -93,14 +60,10 @@ impl Calls {
             self.engine.submit(method, message, caller)
         };
         match submitted {
-            Ok(ticket) => {
-                if let Some((_, kept)) = locked(&self.waiting).get_mut(token) {
-                    *kept = Some(ticket);
-                }
-            }
+            Ok(ticket) => locked(&self.waiting).keep(token, ticket),
             Err(status) => {
-                let refused = locked(&self.waiting).take(token);
-                if let Some((future, _)) = refused {
+                let call = locked(&self.waiting).close(token);
+                if let Some((future, _)) = call {
                     self.settle(future.bind(py), Err(&status))?;
                 }
             }
@@ -131,7 +94,7 @@ impl Calls {
 #[pymethods]
 impl Calls {
     fn fileno(&self) -> i32 {
-        self.woken.as_raw_fd()
+        self.woken.fileno()
     }
 
     #[pyo3(signature = (raw, timeout_s, future))]
@@ -157,21 +120,16 @@ impl Calls {
     }
 
     fn cancel(&self, ticket: u64) {
-        let cancelled = locked(&self.waiting).take(ticket);
+        let cancelled = locked(&self.waiting).close(ticket);
         if let Some((_, Some(ticket))) = cancelled {
             ticket.cancel();
         }
     }
 
     fn deliver(&self, py: Python<'_>) -> PyResult<()> {
-        let mut byte = [0; 16];
-        // Cleared before the answers are taken: one that comes after wakes the loop again.
-        while (&self.woken).read(&mut byte).is_ok_and(|read| read == byte.len()) {}
-        self.inbox.signalled.store(false, Ordering::SeqCst);
-        let answers = std::mem::take(&mut *locked(&self.inbox.answers));
-        for answer in answers {
-            let answered = locked(&self.waiting).take(answer.token);
-            if let Some((future, _)) = answered {
+        for answer in self.woken.take() {
+            let call = locked(&self.waiting).close(answer.token);
+            if let Some((future, _)) = call {
                 let result = answer.result.as_ref().map(Vec::as_slice).map_err(Box::as_ref);
                 self.settle(future.bind(py), result)?;
             }

@@ -1,13 +1,11 @@
-//! The caller's side of Predict: a request from columns, outputs from a response.
+//! The caller's side of Predict: a request from columns.
 
 use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyString};
 
-use super::array::{Array, Memory};
 use crate::wire::Writer;
-use crate::wire::predict_response::{PredictResponse, Receipt};
 
 /// Name, kind, values, row lengths, validity (see the .pyi).
 type Column<'py> = (String, String, Bound<'py, PyAny>, Option<Bound<'py, PyAny>>, Option<Vec<u8>>);
@@ -101,43 +99,4 @@ fn encode_values(kind: &str, values: &Bound<'_, PyAny>) -> PyResult<Option<(u32,
             )));
         }
     }))
-}
-
-type Outputs<'py> = (String, String, String, Vec<Array>, Option<Bound<'py, PyDict>>);
-
-#[pyfunction]
-pub fn decode_outputs<'py>(py: Python<'py>, response: &[u8]) -> PyResult<Outputs<'py>> {
-    let response =
-        PredictResponse::parse(response).map_err(|error| PyValueError::new_err(error.to_string()))?;
-    let outputs = response
-        .outputs
-        .into_iter()
-        .map(|output| {
-            Array::new(
-                output.name.to_owned(),
-                output.datatype,
-                output.shape,
-                Memory::Owned(output.data.into()),
-            )
-        })
-        .collect();
-    let receipt = response.receipt.map(|receipt| receipt_dict(py, &receipt)).transpose()?;
-    Ok((
-        response.model_name.to_owned(),
-        response.model_version.to_owned(),
-        response.id.to_owned(),
-        outputs,
-        receipt,
-    ))
-}
-
-fn receipt_dict<'py>(py: Python<'py>, receipt: &Receipt) -> PyResult<Bound<'py, PyDict>> {
-    let dict = PyDict::new(py);
-    dict.set_item("decode_ns", receipt.decode_ns)?;
-    dict.set_item("queue_ns", receipt.queue_ns)?;
-    dict.set_item("pack_ns", receipt.pack_ns)?;
-    dict.set_item("compute_ns", receipt.compute_ns)?;
-    dict.set_item("encode_ns", receipt.encode_ns)?;
-    dict.set_item("batch_rows", receipt.batch_rows)?;
-    Ok(dict)
 }

@@ -11,10 +11,16 @@
 mod array;
 mod batch;
 mod calls;
+mod channel;
+mod channel_calls;
 mod dlpack;
 mod door;
 mod engine;
+mod infer_call;
+mod loop_end;
+mod many_calls;
 mod message;
+mod prediction;
 mod queue;
 mod spec;
 
@@ -44,8 +50,12 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<queue::Batches>()?;
     module.add_class::<batch::PyBatch>()?;
     module.add_function(wrap_pyfunction!(cores, module)?)?;
+    module.add_class::<channel::PyChannel>()?;
+    module.add_class::<channel_calls::ChannelCalls>()?;
+    module.add_class::<many_calls::ManyCalls>()?;
+    module.add_class::<prediction::Prediction>()?;
+    module.add_function(wrap_pyfunction!(infer_call::encode_infer, module)?)?;
     module.add_function(wrap_pyfunction!(message::encode_columns, module)?)?;
-    module.add_function(wrap_pyfunction!(message::decode_outputs, module)?)?;
     Ok(())
 }
 

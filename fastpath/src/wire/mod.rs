@@ -6,6 +6,7 @@
 pub mod datatype;
 pub mod error;
 pub mod example;
+pub mod infer_call;
 pub mod infer_request;
 pub mod infer_response;
 pub mod predict_request;

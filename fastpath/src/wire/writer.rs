@@ -55,6 +55,16 @@ impl Writer {
         self.out.extend_from_slice(bytes);
     }
 
+    /// Elements of a fixed size, one after the other; nothing for none.
+    pub fn extend<const N: usize>(&mut self, elements: impl ExactSizeIterator<Item = [u8; N]>) {
+        let start = self.out.len();
+        self.out.resize(start + elements.len() * N, 0);
+        let (places, _) = self.out.get_mut(start..).unwrap_or_default().as_chunks_mut::<N>();
+        for (place, element) in places.iter_mut().zip(elements) {
+            *place = element;
+        }
+    }
+
     /// Begins a length-delimited field whose content of `length` bytes the caller writes next.
     #[inline]
     pub fn length(&mut self, number: u32, length: usize) {
