@@ -43,13 +43,24 @@ class Flood:
 
 
 def rapid_reset(client: FrameConnection) -> Pieces:
-    """CVE-2023-44487: calls that are reset as soon as they are made."""
+    """CVE-2023-44487: calls that are reset before anybody has looked at them, more at once than there may be open."""
     while True:
-        piece: list[Frame | bytes] = []
-        for _ in range(BURST):
-            stream = client.new_stream()
-            piece += [client.head(stream, INFER), RstStreamFrame(stream, error_code=ErrorCodes.CANCEL)]
-        yield piece
+        yield _reset_calls(client, 300)
+
+
+def resets_of_few(client: FrameConnection) -> Pieces:
+    """The same with as many calls at once as there may be open: a proxy whose callers all give up does so."""
+    while True:
+        yield _reset_calls(client, 100)
+
+
+def _reset_calls(client: FrameConnection, calls: int) -> list[Frame | bytes]:
+    streams = [client.new_stream() for _ in range(calls)]
+    return [
+        frame
+        for stream in streams
+        for frame in (client.head(stream, INFER), RstStreamFrame(stream, error_code=ErrorCodes.CANCEL))
+    ]
 
 
 def made_you_reset(client: FrameConnection) -> Pieces:
@@ -163,6 +174,7 @@ def unread_answers(client: FrameConnection) -> Pieces:
 CALM = ErrorCodes.ENHANCE_YOUR_CALM
 FLOODS = [
     Flood("rapid_reset", rapid_reset, CALM),
+    Flood("resets_of_few", resets_of_few, None),
     Flood("made_you_reset", made_you_reset, CALM),
     Flood("continuations", continuations, CALM),
     Flood("empty_continuations", empty_continuations, CALM),

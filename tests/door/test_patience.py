@@ -21,7 +21,7 @@ from tests.server_process import ServerProcess
 # No test depends on how long the door waits, only that it does not wait for ever.
 PATIENCE_S = 90.0
 # An answer far beyond what goes out at once, and one that would if its reader made room.
-LARGE_FLOATS, MEDIUM_FLOATS = 200_000, 4_000
+LARGE_FLOATS, MEDIUM_FLOATS = 50_000, 4_000
 
 pytestmark = pytest.mark.slow
 
