@@ -19,7 +19,7 @@ from tests.waiting import wait_for
 STREAMS = 100
 HEADER_LIST_BYTES = 16 << 10
 STREAM_WINDOW_BYTES = 64 << 10
-CONNECTION_WINDOW_BYTES = 1 << 20
+CONNECTION_WINDOW_BYTES = STREAMS * STREAM_WINDOW_BYTES
 # What HTTP/2 gives every connection before anything is said.
 FIRST_WINDOW_BYTES = (1 << 16) - 1
 # A health check of the whole server: an empty message.
