@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
 import pytest
@@ -25,7 +26,7 @@ OPTIONS = [
 
 
 @asynccontextmanager
-async def forwarding(**settings: int) -> AsyncIterator[tuple[FastDoor, Recorder, grpc.aio.Channel]]:
+async def forwarding(**settings: int) -> AsyncIterator[tuple[FastDoor, Recorder, Any]]:
     """A door, the servicer behind it, and a channel to the door; all of it within a limit."""
     recorder = Recorder()
     async with (

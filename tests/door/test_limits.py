@@ -1,5 +1,8 @@
 """The limits of a connection at the fast door, as they stand on the wire, and what happens beyond them."""
 
+import asyncio
+from contextlib import ExitStack
+
 import grpc
 from h2.errors import ErrorCodes
 from hyperframe.frame import (
@@ -11,7 +14,8 @@ from hyperframe.frame import (
 )
 
 from tests.door.requests import CHECK, INFER, WATCH, assert_answered, echo_body, gated_body
-from tests.frame_connection import FrameConnection
+from tests.fast_door import fast_door
+from tests.frame_connection import PREFACE, FrameConnection
 from tests.gate import Gate
 from tests.server_process import ServerProcess
 from tests.waiting import wait_for
@@ -148,3 +152,20 @@ def _fill(server: ServerProcess, client: FrameConnection) -> list[int]:
 
 def _in_flight(server: ServerProcess) -> float:
     return server.metrics().total("penstock_in_flight_requests", model="gated")
+
+
+async def test_a_connection_beyond_the_limit_waits_until_another_ends() -> None:
+    async with fast_door(max_connections=2) as door:
+
+        def converse() -> None:
+            with ExitStack() as stack:
+                stack.enter_context(FrameConnection(door.address))
+                with FrameConnection(door.address) as second:
+                    # It says nothing that would wait for an answer.
+                    third = stack.enter_context(FrameConnection(door.address, preface=b""))
+                    second.round_trip()
+                    assert third.frames == []
+                third.send(PREFACE, SettingsFrame(0))
+                third.wait(lambda: bool(third.frames), "the server's SETTINGS")
+
+        await asyncio.to_thread(converse)

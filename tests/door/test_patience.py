@@ -20,8 +20,8 @@ from tests.server_process import ServerProcess
 
 # No test depends on how long the door waits, only that it does not wait for ever.
 PATIENCE_S = 90.0
-# An answer far beyond what the door gives h2 at once.
-LARGE_FLOATS = 200_000
+# An answer far beyond what goes out at once, and one that would if its reader made room.
+LARGE_FLOATS, MEDIUM_FLOATS = 200_000, 4_000
 
 pytestmark = pytest.mark.slow
 
@@ -56,7 +56,7 @@ def stalled(server: ServerProcess) -> Iterator[Stalled]:
             connect(preface=PREFACE[:10]),
             dripping,
             unread,
-            {"body": body, "answer": answer},
+            {"body": body, "answer": answer, "medium": unread.call(INFER, echo_body(MEDIUM_FLOATS))},
         )
 
 
@@ -87,8 +87,11 @@ def test_a_request_that_stops_in_the_middle_is_refused_and_the_connection_stays(
     assert client.answer(client.call(CHECK, bytes(5))).grpc_status == 0
 
 
-def test_an_answer_that_is_not_read_is_given_up_and_the_connection_stays(stalled: Stalled) -> None:
-    client, stream = stalled.unread, stalled.streams["answer"]
+@pytest.mark.parametrize("answer", ["answer", "medium"])
+def test_an_answer_that_is_not_read_is_given_up_and_the_connection_stays(
+    stalled: Stalled, answer: str
+) -> None:
+    client, stream = stalled.unread, stalled.streams[answer]
     client.wait(lambda: client.stream(stream).over, "the end of the call", PATIENCE_S)
     assert client.stream(stream).reset_code == ErrorCodes.CANCEL
     small = client.call(INFER, echo_body())

@@ -15,7 +15,9 @@ use tokio::time::{Instant, timeout_at};
 use super::calls::Calls;
 use super::head::{GRPC_ACCEPT_ENCODING, GRPC_ENCODING, Refusal};
 use super::payload::Payload;
-use super::settings::{MIN_COMPRESSED_BYTES, STALL_BYTES_PER_S, STALL_TIMEOUT, WHOLE_ANSWER_BYTES};
+use super::settings::{
+    MIN_COMPRESSED_BYTES, STALL_BYTES_PER_S, STALL_TIMEOUT, UNREAD_ANSWER_BYTES, WHOLE_ANSWER_BYTES,
+};
 use crate::grpc::encoding::ACCEPTED;
 use crate::grpc::{Encoding, Framed, ending};
 use crate::status::{Code, Status};
@@ -57,7 +59,7 @@ pub fn send(
         Err(status) => return refuse(&mut respond, &status),
     };
     let Ok(mut stream) = respond.send_response(head(encoding), false) else { return };
-    if message.remaining() > WHOLE_ANSWER_BYTES {
+    if !has_room(&mut stream, message.remaining()) {
         tokio::task::spawn_local(async move {
             if write(&mut stream, Payload::Message(message), &calls).await {
                 let _ = stream.send_trailers(ending::ok());
@@ -66,6 +68,16 @@ pub fn send(
     } else if stream.send_data(Payload::Message(message), false).is_ok() {
         let _ = stream.send_trailers(ending::ok());
     }
+}
+
+/// Whether an answer may be handed to h2 whole: its reader has made room for it, or it is so small that it may lie there
+/// unread until the connection ends.
+fn has_room(stream: &mut SendStream<Payload>, bytes: usize) -> bool {
+    if bytes <= UNREAD_ANSWER_BYTES || bytes > WHOLE_ANSWER_BYTES {
+        return bytes <= UNREAD_ANSWER_BYTES;
+    }
+    stream.reserve_capacity(bytes);
+    stream.capacity() >= bytes
 }
 
 /// Ends a call with its head alone.

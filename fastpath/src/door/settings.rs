@@ -70,5 +70,8 @@ pub const PENDING_ACCEPT_RESETS_PER_STREAM: usize = 2;
 pub const MAX_LOCAL_ERROR_RESETS: usize = 1024;
 /// Answers up to this size are handed to h2 at once; longer ones as their caller reads.
 pub const WHOLE_ANSWER_BYTES: usize = 64 * 1024;
+/// Answers up to this size wait for their reader without an end: at most 400 KiB on a connection of 100 streams. Looking
+/// for room costs each answer a little.
+pub const UNREAD_ANSWER_BYTES: usize = 4 * 1024;
 /// Answers below this size are not compressed: there is nothing to gain.
 pub const MIN_COMPRESSED_BYTES: usize = 1024;
