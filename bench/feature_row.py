@@ -1,4 +1,4 @@
-"""The 40-feature row: 20 floats standardized, 15 strings hashed, 5 lists of 20 integers hashed, 1.5 kB as an Example.
+"""The 40-feature row: 20 floats standardized, 15 strings hashed, 5 lists of 20 integers hashed, 1.6 kB as an Example.
 
 The same work stands in fastpath/benches/decode.rs, which measures it without Python.
 """

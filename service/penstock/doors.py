@@ -6,6 +6,7 @@ Behind the fast door the grpcio server listens on a private socket, for the call
 from __future__ import annotations
 
 import errno
+import re
 import socket
 import tempfile
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ _PING_STRIKES = 2
 _PRIVATE_METADATA_BYTES = 4 * _METADATA_HARD_BYTES
 # Every caller's calls come over a few private connections.
 _PRIVATE_STREAMS = 1 << 20
+# As Rust writes the system's number behind its reason.
+_OS_ERROR = re.compile(r" \(os error (\d+)\)\Z")
 
 
 @dataclass
@@ -110,8 +113,11 @@ def listen(
 
 def listen_error(host: str, port: int, error: OSError) -> ListenError:
     """The operating system's reason in one line."""
-    hint = "; another process listens there" if error.errno == errno.EADDRINUSE else ""
-    return ListenError(f"{host}:{port}: cannot be listened on: {error.strerror or error}{hint}")
+    # An error that comes from Rust has its number in its text alone.
+    reason = error.strerror or _OS_ERROR.sub("", str(error))
+    number = error.errno or next(map(int, _OS_ERROR.findall(str(error))), None)
+    hint = "; another process listens there" if number == errno.EADDRINUSE else ""
+    return ListenError(f"{host}:{port}: cannot be listened on: {reason}{hint}")
 
 
 def _message_limits(settings: Settings) -> list[tuple[str, int]]:

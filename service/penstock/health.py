@@ -16,6 +16,7 @@ from typing import NewType
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from penstock.names import unknown_model
 from penstock.rpc_handlers import rpc_handlers
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -29,9 +30,6 @@ Name = NewType("Name", str)
 SERVER = Name("")
 READINESS = Name("readiness")
 LIVENESS = Name("liveness")
-
-# Of an unknown name that a caller sent, as much goes back to it: what a model's name may have.
-_ECHOED_CHARACTERS = 128
 
 
 def model(name: str, version: int | None = None) -> Name:
@@ -102,8 +100,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         """The state of a name; NOT_FOUND for an unknown one."""
         status = self._states.get(request.service)
         if status is None:
-            asked = request.service[:_ECHOED_CHARACTERS]
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"no model or service is called {asked!r}")
+            await context.abort(grpc.StatusCode.NOT_FOUND, unknown_model(request.service))
         return health_pb2.HealthCheckResponse(status=status)
 
     async def List(

@@ -32,9 +32,9 @@ def set_up(log_format: str, level: str, stream: TextIO | None = None) -> None:
     _logger.setLevel(_severity(level))
 
 
-def debug(event: str, /, **fields: object) -> None:
-    """An event that only somebody who looks for a fault wants to see."""
-    _logger.debug(event, extra={"fields": fields})
+def debug(event: str, /, cause: BaseException | None = None, **fields: object) -> None:
+    """An event that only somebody who looks for a fault wants to see; `cause` is logged with its traceback."""
+    _logger.debug(event, extra={"fields": fields}, exc_info=cause)
 
 
 def info(event: str, /, **fields: object) -> None:

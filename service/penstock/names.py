@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
@@ -11,5 +12,18 @@ MODEL_NAME_RULE = "letters, digits, '_', '.' and '-', a letter, digit or '_' fir
 MODEL_VERSION = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 MODEL_VERSION_RULE = "1 to 999999999999999999, without a leading zero"
 
+# Of a name that a caller sent, as much goes back to it: what a model's name may have.
+_ECHOED_CHARACTERS = 128
+
 # grpc.health.v1 answers these for the server (penstock.health), so no model can have them.
 PROBE_NAMES = frozenset({"readiness", "liveness"})
+
+
+def unknown_model(name: str) -> str:
+    """What the engine says of a model that is not there, for whoever is asked beside it."""
+    return f"Model {json.dumps(name[:_ECHOED_CHARACTERS], ensure_ascii=False)} is not in the repository."
+
+
+def unknown_version(name: str, version: str, serving: int) -> str:
+    """What the engine says of a version that does not serve."""
+    return f'Model "{name}" has no version {version}; it serves {serving}.'

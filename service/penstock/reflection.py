@@ -1,8 +1,9 @@
 """Server reflection, v1 and v1alpha: what this server serves, for grpcurl, ghz and their like.
 
-The answers are grpcio-reflection's, from the descriptor pool of penstock.pb. Two things are added: v1,
-whose messages are those of v1alpha byte for byte, and methods as symbols, which callers such as ghz
-ask for (`inference.GRPCInferenceService.ModelInfer`) and protobuf's pool does not find.
+The answers are grpcio-reflection's, from the descriptor pool of penstock.pb. Three things are added: v1,
+whose messages are those of v1alpha byte for byte; methods as symbols, which callers such as ghz
+ask for (`inference.GRPCInferenceService.ModelInfer`) and protobuf's pool does not find; and what the
+details of a refusal are made of (`error_details`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import AsyncIterator, Iterable
 import grpc
 from grpc_reflection.v1alpha import reflection as v1alpha
 from grpc_reflection.v1alpha import reflection_pb2 as v1alpha_pb2
+
+from penstock import error_details
 
 # Imported for their files, which have to be in the pool to be found there.
 from penstock.pb import health_pb2, inference_pb2, prediction_pb2, probe_pb2, reflection_pb2  # noqa: F401
@@ -30,6 +33,7 @@ class Reflection(v1alpha.aio.ReflectionServicer):  # type: ignore[misc]
 
     def __init__(self, service_names: Iterable[str]) -> None:
         POOL.AddSerializedFile(v1alpha_pb2.DESCRIPTOR.serialized_pb)
+        error_details.add_to(POOL)
         super().__init__([*service_names, V1, V1ALPHA], pool=POOL)
 
     def add_to(self, server: grpc.aio.Server) -> None:

@@ -12,11 +12,11 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from penstock import log
 from penstock._fastpath import Engine, ModelSpec, SpecError
-from penstock.errors import ModelLoadError, RepositoryError
+from penstock.errors import ModelLoadError, PenstockError, RepositoryError
 from penstock.names import MODEL_NAME, MODEL_NAME_RULE, MODEL_VERSION, MODEL_VERSION_RULE, PROBE_NAMES
 from penstock.runtime import ModelThreads, load_torchscript, run_once
 
@@ -103,7 +103,13 @@ class Model:
             self.failure = f"model {self.name} version {self.version} {what}"
             # Of the whole model, since no other version of it serves.
             engine.set_unavailable(self.name, None, what)
-        log.error(f"model {what}", cause=cause, model=self.name, version=self.version)
+        told: dict[str, Any] = {"model": self.name, "version": self.version}
+        if isinstance(cause, PenstockError):
+            # Its sentence says what is wrong; where it was found is for who looks for a fault in penstock.
+            log.error(f"model {what}", reason=cause, **told)
+            log.debug(f"model {what}: where", cause=cause, **told)
+        else:
+            log.error(f"model {what}", cause=cause, **told)
 
 
 def scan(repository: str | os.PathLike[str]) -> dict[str, Model]:

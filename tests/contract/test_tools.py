@@ -97,6 +97,18 @@ def test_grpcurl_predicts(grpcurl: Callable[..., str]) -> None:
     assert answer["outputs"][0]["floats"]["value"] == [40.0]
 
 
+def test_grpcurl_prints_the_field_that_a_request_was_refused_for(server: ServerProcess) -> None:
+    bad = json.dumps(json_format.MessageToDict(raw_request("pair", ("x", "FP32", np.ones((1, 5))))))
+    done = tool("grpcurl")(
+        *("-plaintext", "-format-error", "-d", bad, server.address),
+        "inference.GRPCInferenceService/ModelInfer",
+    )
+    assert "@error" not in done.stderr
+    (detail,) = json.loads(done.stderr)["details"]
+    assert detail["@type"] == "type.googleapis.com/google.rpc.BadRequest"
+    assert detail["fieldViolations"][0]["field"].startswith("inputs")
+
+
 def test_grpcurl_checks_health(grpcurl: Callable[..., str]) -> None:
     assert json.loads(grpcurl("grpc.health.v1.Health/Check")) == {"status": "SERVING"}
 

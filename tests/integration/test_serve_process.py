@@ -146,10 +146,14 @@ def test_health_command_says_that_nobody_listens() -> None:
 def test_a_corrupt_model_is_unavailable_and_the_others_serve(repo: Path) -> None:
     models.write_raises(repo)
     (models.write_mlp(repo) / "1" / "model.pt").write_bytes(b"not a model")
-    with ServerProcess(repo) as server:
+    with ServerProcess(repo, "--log-level", "debug") as server:
         assert server.serving["event"] == "serving, but not ready"
         assert (server.serving["models"], server.serving["failed"]) == (["raises/1"], ["mlp/1"])
-        assert "Traceback" in server.wait_for("model could not be loaded")["traceback"]
+        event = server.wait_for("model could not be loaded")
+        assert "it is not, or not all of, a file that torch.jit.save wrote" in event["reason"]
+        assert "traceback" not in event
+        where = server.wait_for("model could not be loaded: where")
+        assert (where["level"], "Traceback" in where["traceback"]) == ("debug", True)
         with pytest.raises(grpc.RpcError) as caught:
             server.inference.ModelInfer(infer_request("mlp", 1.0), timeout=10)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

@@ -50,7 +50,7 @@ ENVIRONMENT_ONLY_IN = {"config"}
 FLOORS = (
     {"errors"},
     {"config"},
-    {"rpc_handlers", "certificates", "stream_forms"},
+    {"rpc_handlers", "certificates", "stream_forms", "error_details"},
     {"doors", "runtime", "health", "reflection", "request_stream"},
     {"open_streams"},
     {"repository", "servicer"},

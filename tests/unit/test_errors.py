@@ -23,5 +23,5 @@ def test_a_failed_call_says_what_a_caller_may_know() -> None:
 
 
 def test_details_and_pushback_of_a_failed_call_may_be_left_out() -> None:
-    failure = errors.CallFailed(5, "there is no model x")
+    failure = errors.CallFailed(5, 'Model "x" is not in the repository.')
     assert (failure.status_details, failure.pushback_ms) == (None, None)

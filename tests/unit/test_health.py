@@ -81,7 +81,7 @@ async def test_check_answers_for_the_server_and_for_each_model(
 
 
 async def test_check_of_an_unknown_name_says_which(stub: health_pb2_grpc.HealthAsyncStub) -> None:
-    with pytest.raises(grpc.aio.AioRpcError, match="no model or service is called 'frau'"):
+    with pytest.raises(grpc.aio.AioRpcError, match=r'Model "frau" is not in the repository\.'):
         await stub.Check(health_pb2.HealthCheckRequest(service="frau"))
 
 

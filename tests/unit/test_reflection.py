@@ -126,6 +126,8 @@ async def test_every_listed_service_can_be_rebuilt_from_its_files(ask: Ask) -> N
         ("inference.DataType", {"inference/model_config.proto"}),
         ("penstock.v1.Prediction.PredictStream", {"penstock/v1/prediction.proto"}),
         ("penstock.v1.Probe.Ready", {"penstock/v1/probe.proto"}),
+        ("google.rpc.Status", {"google/rpc/status.proto", "google/protobuf/any.proto"}),
+        ("google.rpc.BadRequest.FieldViolation", {"google/rpc/error_details.proto"}),
         ("grpc.health.v1.Health.Watch", {"grpc/health/v1/health.proto"}),
         ("grpc.reflection.v1.ServerReflection.ServerReflectionInfo", {"grpc/reflection/v1/reflection.proto"}),
         (

@@ -100,7 +100,7 @@ async def test_an_unordered_answer_overtakes_and_holds_up_nobody() -> None:
 async def test_a_failed_request_is_answered_in_its_turn_and_the_stream_lives_on() -> None:
     caller = Caller()
     await caller.send("a", "b")
-    caller.engine.calls["a"].set_exception(CallFailed(5, "there is no model m"))
+    caller.engine.calls["a"].set_exception(CallFailed(5, 'Model "m" is not in the repository.'))
     await settle()
     assert caller.answers == ["a: 5"]
     caller.engine.answer("b")
@@ -167,7 +167,7 @@ async def test_a_failure_that_nobody_waits_for_any_more_is_not_logged(
 ) -> None:
     caller = Caller()
     await caller.send("a", "b", "c")
-    caller.engine.calls.pop("b").set_exception(CallFailed(5, "there is no model m"))
+    caller.engine.calls.pop("b").set_exception(CallFailed(5, 'Model "m" is not in the repository.'))
     await settle()
     caller.task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -1,5 +1,5 @@
 //! How answers leave: in bulk, once a batch and outbox, because a wake of another thread per call would
-//! cost a third of the call.
+//! cost a good part of the call.
 
 use std::sync::Arc;
 

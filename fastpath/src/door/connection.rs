@@ -138,7 +138,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// True: h2 was told something. False: the connection is over.
     fn poll_life(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         if self.calls.take_answered() {
-            self.wire.frames(super::frames::Frames::forgive);
+            self.wire.frames(super::frames::Frames::answer);
         }
         if !self.going && self.wire.frames(|frames| frames.is_flood()) {
             self.going = true;

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use super::settings::{PING_INTERVAL, PING_STRIKES, SETTINGS_STRIKES};
+use super::settings::{EARLY_RESETS, PING_INTERVAL, PING_STRIKES, SETTINGS_STRIKES};
 
 const PREFACE_BYTES: usize = 24;
 const HEAD_BYTES: usize = 9;
@@ -24,6 +24,10 @@ pub struct Frames {
     head: [u8; HEAD_BYTES],
     have: usize,
     resets: Vec<u32>,
+    /// The newest stream; those above `seen` came in this turn.
+    newest: u32,
+    seen: u32,
+    early_resets: u32,
     pings: Strikes,
     settings: u32,
     /// There were too many of either; what comes after does not undo it.
@@ -53,6 +57,9 @@ impl Frames {
             head: [0; HEAD_BYTES],
             have: 0,
             resets: Vec::new(),
+            newest: 0,
+            seen: 0,
+            early_resets: 0,
             pings: Strikes::default(),
             settings: 0,
             flood: false,
@@ -85,18 +92,39 @@ impl Frames {
     fn frame(&mut self, now: &impl Fn() -> Instant) {
         let [a, b, c, kind, flags, stream @ ..] = self.head;
         self.skip = u32::from_be_bytes([0, a, b, c]) as usize;
+        let stream = u32::from_be_bytes(stream) & 0x7fff_ffff;
         match kind {
-            DATA | HEADERS => self.forgive(),
-            RST_STREAM => self.resets.push(u32::from_be_bytes(stream) & 0x7fff_ffff),
+            DATA => return self.forgive(),
+            HEADERS => {
+                self.newest = self.newest.max(stream);
+                return self.forgive();
+            }
+            RST_STREAM => {
+                self.early_resets += u32::from(stream > self.seen);
+                self.resets.push(stream);
+            }
             PING if flags & ACK == 0 => self.pings.ping(now()),
             SETTINGS if flags & ACK == 0 => self.settings += 1,
             _ => return,
         }
-        self.flood |= self.pings.count > PING_STRIKES || self.settings > SETTINGS_STRIKES;
+        self.flood |= self.pings.count > PING_STRIKES
+            || self.settings > SETTINGS_STRIKES
+            || self.early_resets > EARLY_RESETS;
     }
 
-    /// A call flows, in one direction or the other: pings are lawful again.
-    pub fn forgive(&mut self) {
+    /// Something was sent to the peer.
+    pub fn answer(&mut self) {
+        self.early_resets = 0;
+        self.forgive();
+    }
+
+    /// What has come by now has been looked at.
+    pub fn turn(&mut self) {
+        self.seen = self.newest;
+    }
+
+    /// A call flows: pings are lawful again.
+    fn forgive(&mut self) {
         self.pings = Strikes::default();
         self.settings = 0;
     }
@@ -175,6 +203,33 @@ mod tests {
         assert!(!frames.is_flood());
         read(&mut frames, &ping, 100);
         assert!(frames.is_flood());
+    }
+
+    #[test]
+    fn calls_that_are_reset_as_they_come_are_a_flood_and_those_reset_later_are_not() {
+        let call = |stream: u32| [frame(HEADERS, 4, stream, 9), frame(RST_STREAM, 0, stream, 4)].concat();
+        let (mut early, mut late) = (Frames::new(), Frames::new());
+        read(&mut early, &[0; PREFACE_BYTES], 100);
+        read(&mut late, &[0; PREFACE_BYTES], 100);
+        for stream in (1..).step_by(2).take(EARLY_RESETS as usize + 1) {
+            read(&mut early, &call(stream), 100);
+            early.turn();
+            read(&mut late, &call(stream)[..HEAD_BYTES + 9], 100);
+            late.turn();
+            read(&mut late, &call(stream)[HEAD_BYTES + 9..], 100);
+        }
+        assert!(early.is_flood() && !late.is_flood());
+    }
+
+    #[test]
+    fn an_answer_between_makes_early_resets_lawful() {
+        let mut frames = Frames::new();
+        read(&mut frames, &[0; PREFACE_BYTES], 100);
+        for stream in (1..).step_by(2).take(2 * EARLY_RESETS as usize) {
+            read(&mut frames, &[frame(HEADERS, 4, stream, 9), frame(RST_STREAM, 0, stream, 4)].concat(), 100);
+            frames.answer();
+        }
+        assert!(!frames.is_flood());
     }
 
     #[test]

@@ -44,6 +44,10 @@ pub const PING_STRIKES: u32 = 2;
 /// SETTINGS frames without a call between them; a client sends one or two in its life.
 pub const SETTINGS_STRIKES: u32 = 32;
 
+/// Calls that were reset before anybody could look at them, with no answer sent between them (CVE-2023-44487). Callers
+/// who give up do so later, unless this side is late; ten times what one connection may have open leaves room for that.
+pub const EARLY_RESETS: u32 = 1000;
+
 /// Tokens and trace contexts take a part of it.
 pub const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
 /// A whole batch of small requests fits without a word about windows; larger messages come window by window.

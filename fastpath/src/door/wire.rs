@@ -56,6 +56,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub fn poll_send(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let inner = &mut *self.0.borrow_mut();
         inner.read = 0;
+        inner.frames.turn();
         inner.poll_send(context)
     }
 
