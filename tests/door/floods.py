@@ -49,7 +49,7 @@ def rapid_reset(client: FrameConnection) -> Pieces:
 
 
 def resets_of_few(client: FrameConnection) -> Pieces:
-    """The same with as many calls at once as there may be open: a proxy whose callers all give up does so."""
+    """The same with as many calls at once as there may be open: a proxy does so once, and not again and again."""
     while True:
         yield _reset_calls(client, 100)
 
@@ -174,7 +174,7 @@ def unread_answers(client: FrameConnection) -> Pieces:
 CALM = ErrorCodes.ENHANCE_YOUR_CALM
 FLOODS = [
     Flood("rapid_reset", rapid_reset, CALM),
-    Flood("resets_of_few", resets_of_few, None),
+    Flood("resets_of_few", resets_of_few, CALM),
     Flood("made_you_reset", made_you_reset, CALM),
     Flood("continuations", continuations, CALM),
     Flood("empty_continuations", empty_continuations, CALM),
