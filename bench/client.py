@@ -140,6 +140,11 @@ def _report(circumstances: Mapping[str, str], rounds: Rounds) -> str:
         f"ratios to {', '.join(_STUBS)}. The aim is {_AIM:.0f} times the stub in threads.",
         "",
         f"- Other processes kept {others:.2f} cores busy; a quiet machine: at most {_MOST_OTHERS_CORES}.",
+        *(
+            _verdict(name, rounds, quiet=others <= _MOST_OTHERS_CORES)
+            for name in CALLERS
+            if name not in _STUBS
+        ),
     ]
     return "\n".join(lines) + "\n"
 
@@ -159,8 +164,17 @@ def _row(name: str, in_flight: int, rounds: Rounds) -> str:
 
 
 def _ratio(these: Sequence[Round], those: Sequence[Round]) -> str:
-    ratios = [one.calls_per_s / other.calls_per_s for one, other in zip(these, those, strict=True)]
-    return f"{median(ratios):.1f} ×"
+    return f"{_times(these, those):.1f} ×"
+
+
+def _times(these: Sequence[Round], those: Sequence[Round]) -> float:
+    return median(one.calls_per_s / other.calls_per_s for one, other in zip(these, those, strict=True))
+
+
+def _verdict(name: str, rounds: Rounds, *, quiet: bool) -> str:
+    least = min(_times(rounds[name, in_flight], rounds[_STUBS[0], in_flight]) for in_flight in _IN_FLIGHT)
+    verdict = ("met" if least >= _AIM else "missed") if quiet else "not judged, the machine was not quiet"
+    return f"- {name}: {least:.1f} times the {_STUBS[0]}, at the least; at least {_AIM:.0f}: {verdict}."
 
 
 if __name__ == "__main__":

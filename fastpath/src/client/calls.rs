@@ -31,7 +31,7 @@ struct Entry {
 #[derive(Default)]
 pub struct Calls {
     entries: HashMap<u64, Entry, RandomState>,
-    /// In the order in which they came; one that has no entry, or a place, has ended or begun.
+    /// In the order in which they came, or came back; one that has no entry, or a place, has ended or begun.
     waiting: VecDeque<u64>,
     /// No deadline is earlier.
     earliest: Option<Instant>,
@@ -74,12 +74,13 @@ impl Calls {
         }
     }
 
-    /// The call did not reach the server: it waits again, before all others.
+    /// The call did not reach the server: it waits again, behind all others. Before them it would be the one that meets
+    /// every further refusal.
     pub fn put_back(&mut self, id: u64) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.place = None;
             entry.call.refused += 1;
-            self.waiting.push_front(id);
+            self.waiting.push_back(id);
         }
     }
 

@@ -104,12 +104,21 @@ impl Channel {
 
     /// The caller of a call is gone; its reply may still come.
     pub fn cancel(&self, id: u64) {
-        self.inbox.cancel(id);
+        if !self.is_forked() {
+            self.inbox.cancel(id);
+        }
     }
 
     /// Ends the calls under way CANCELLED, and refuses new ones.
     pub fn close(&self) {
-        self.inbox.close();
+        if !self.is_forked() {
+            self.inbox.close();
+        }
+    }
+
+    /// Whether this is the child of the process whose thread it was: a lock that the thread held is held for ever here.
+    fn is_forked(&self) -> bool {
+        matches!(*self.started.lock(), Started::In { process } if process != std::process::id())
     }
 
     /// Starts the thread, unless it runs.

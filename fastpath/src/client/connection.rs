@@ -19,7 +19,7 @@ pub struct Connection {
     pub calls: usize,
     /// As many calls at a time as the server has been seen to take, whatever it announces: some count streams that are
     /// over, and refuse new ones until they have cleared up.
-    most: usize,
+    pub most: usize,
     /// Answers since `most` was last changed.
     answers: usize,
     /// It takes no more calls; those under way finish.
@@ -29,13 +29,14 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn new(id: u64, sender: SendRequest<Bytes>, task: AbortHandle) -> Self {
-        Self { id, sender, calls: 0, most: usize::MAX, answers: 0, leaving: false, task }
+    /// `most` is what the channel's other connections have found, or `usize::MAX`.
+    pub fn new(id: u64, sender: SendRequest<Bytes>, task: AbortHandle, most: usize) -> Self {
+        Self { id, sender, calls: 0, most, answers: 0, leaving: false, task }
     }
 
     /// Itself, where the server takes one more call now; where not, `cx` is woken once it may, or the connection is given up.
     pub fn with_room(&mut self, cx: &mut Context<'_>) -> Option<&mut Self> {
-        if self.leaving || self.calls >= self.most.min(self.sender.current_max_send_streams()) {
+        if self.leaving || self.calls >= self.most || self.is_full() {
             return None;
         }
         match self.sender.poll_ready(cx) {
@@ -46,6 +47,11 @@ impl Connection {
             }
             Poll::Pending => None,
         }
+    }
+
+    /// Whether it has all the calls that the server announced to take, so that another connection would help.
+    pub fn is_full(&self) -> bool {
+        self.calls >= self.sender.current_max_send_streams()
     }
 
     /// A call was answered; one more at a time is tried after as many of them as there are at a time.

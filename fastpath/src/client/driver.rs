@@ -158,7 +158,9 @@ impl Driver {
             }
             return;
         }
-        if none_stays || state.connections.len() < MAX_CONNECTIONS {
+        // A server that refuses what it announced to take has enough to do.
+        let full = state.staying().all(Connection::is_full);
+        if none_stays || full && state.connections.len() < MAX_CONNECTIONS {
             state.connecting = true;
             tokio::spawn(Arc::clone(self).open());
         }
@@ -175,7 +177,8 @@ impl Driver {
                 state.next_connection += 1;
                 state.backoff.reset();
                 let task = tokio::spawn(Arc::clone(&self).carry(id, connection));
-                state.connections.push(Connection::new(id, sender, task.abort_handle()));
+                let most = state.connections.iter().map(|each| each.most).min().unwrap_or(usize::MAX);
+                state.connections.push(Connection::new(id, sender, task.abort_handle(), most));
             }
             Err(sentence) => {
                 state.backoff.failed(Instant::now());
