@@ -170,7 +170,7 @@ def _private_socket(
 
 def _door_settings(settings: Settings) -> dict[str, Any]:
     return {
-        "io_threads": settings.io_threads or cores(),
+        "io_threads": settings.io_threads or max(1, cores() // 2),
         "pin_threads": settings.pin_threads,
         "max_receive_bytes": settings.max_receive_bytes,
         "max_concurrent_streams": settings.max_concurrent_streams,
