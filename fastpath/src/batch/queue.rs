@@ -14,6 +14,7 @@ use super::deadline::{Reaper, Sweep};
 use super::linger::{self, Linger};
 use super::outbox::{Mail, Outbox};
 use super::running::{BatchOf, Run};
+use super::spin::Spin;
 use super::ticket::{Issuer, Ticket};
 use super::waiting::Waiting;
 use super::{Request, Settings};
@@ -164,6 +165,11 @@ impl<R: Send + 'static> Queue<R> {
             std::thread::sleep(linger::STEP);
         }
         linger.end(&wait);
+    }
+
+    /// Waits awake for a moment where that pays (see `spin`). Called before `wait`.
+    pub fn spin(&self, spin: &mut Spin) {
+        spin.wait(|| self.metrics().queue_rows.get() > 0);
     }
 
     fn len(&self) -> usize {

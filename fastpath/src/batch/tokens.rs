@@ -37,6 +37,18 @@ impl<T> Tokens<T> {
         token(place, 0)
     }
 
+    /// Calls that wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The call of a token, if it still waits.
     pub fn get_mut(&mut self, token: u64) -> Option<&mut T> {
         self.slot(token)?.call.as_mut()
@@ -86,6 +98,7 @@ mod tests {
         let mut tokens = Tokens::default();
         let (first, second) = (tokens.insert("first"), tokens.insert("second"));
         assert_eq!(tokens.get_mut(first), Some(&mut "first"));
+        assert_eq!(tokens.len(), 2);
         assert_eq!((tokens.take(second), tokens.take(second)), (Some("second"), None));
         assert_eq!(tokens.find(|call| *call == "first"), Some(first));
         assert_eq!(tokens.find(|call| *call == "second"), None);

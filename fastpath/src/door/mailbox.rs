@@ -74,6 +74,11 @@ impl Mailbox {
         Poll::Ready(())
     }
 
+    /// Whether nothing lies there, as far as can be told without waiting.
+    pub fn is_empty(&self) -> bool {
+        self.0.try_lock().is_none_or(|inner| inner.mail.answers.is_empty() && inner.mail.news.is_empty())
+    }
+
     fn put(&self, change: impl FnOnce(&mut Mail)) {
         let waiting = {
             let mut inner = self.0.lock();

@@ -21,11 +21,15 @@ use super::settings::Settings;
 use super::stream_calls::StreamCalls;
 use super::unfinished::Unfinished;
 use super::upstream::Link;
-use crate::batch::{Outbox, Ticket, Tokens};
+use crate::batch::{Outbox, Spin, Ticket, Tokens};
 use crate::engine::{Caller, Decoded, Engine, Method};
 use crate::grpc::Encoding;
 use crate::metrics::door::DoorMetrics;
 use crate::status::Status;
+
+/// How long the thread waits awake for the answer to the only call that it has: the way to a model thread that must be
+/// woken, a small model's run, and the way back.
+const SPIN: Duration = Duration::from_micros(100);
 
 /// A unary call that the engine has.
 pub struct UnaryCall {
@@ -177,9 +181,13 @@ impl IoThread {
     /// Carries requests to the engine, and answers and news from the mailbox, until the thread shall stop.
     pub async fn carry(&self, mut connect: impl FnMut(std::net::TcpStream, Place)) {
         let mut mail = Mail::default();
+        let mut spin = Spin::new(SPIN);
         poll_fn(|context| {
             loop {
-                self.enqueue();
+                if self.enqueue() && self.waiting.borrow().len() == 1 {
+                    // Nobody else is kept waiting.
+                    spin.wait(|| !self.mailbox.is_empty());
+                }
                 if self.mailbox.poll_take(&mut mail, context).is_pending() {
                     // What is decoded from here on wakes the task again.
                     return self.rest(context);
@@ -209,14 +217,17 @@ impl IoThread {
         Poll::Pending
     }
 
-    fn enqueue(&self) {
+    /// Whether anything was to be queued.
+    fn enqueue(&self) -> bool {
         let mut decoded = self.decoded.take();
-        if !decoded.is_empty() {
+        let any = !decoded.is_empty();
+        if any {
             Engine::enqueue(&mut decoded, |token, status| self.answer(token, Err(Box::new(status))));
             // Its memory is used again, unless an answer has led to new requests meanwhile.
             if self.decoded.borrow().is_empty() {
                 *self.decoded.borrow_mut() = decoded;
             }
         }
+        any
     }
 }
