@@ -85,7 +85,11 @@ impl<'s> Compiler<'s> {
         }
         let (mut target, mut padding) = (None, Box::default());
         if let Some(to) = &text.to {
-            let width = if let Width::Exactly(width) = width { Some(width) } else { None };
+            let width = match width {
+                Width::One => Some(1),
+                Width::Exactly(width) => Some(width),
+                Width::Any => None,
+            };
             target = Some(self.layout.take(to, name, &list, width)?);
             if let ListForm::Padded { max, .. } = list {
                 padding = self.layout.take_padding(to, max);
