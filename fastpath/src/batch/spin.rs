@@ -24,8 +24,8 @@ pub struct Spin {
 }
 
 impl Spin {
-    /// One that waits awake for at most `longest`, or twice that after a wait that did not pay; on a machine with one core, not at all, because what is waited for could
-    /// not happen.
+    /// One that waits awake for at most `longest`, or twice that after a wait that did not pay; on a machine with one
+    /// core, not at all, because what is waited for could not happen.
     #[must_use]
     pub fn new(longest: Duration) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
