@@ -28,6 +28,7 @@ __all__ = [
     "RequestError",
     "SpecError",
     "TensorSpec",
+    "VersionStatistics",
     "__version__",
     "cores",
     "encode_columns",
@@ -122,6 +123,9 @@ class Engine:
     def set_unavailable(self, name: str, version: int | None, reason: str) -> None:
         """Calls for it are refused UNAVAILABLE with this reason instead of NOT_FOUND."""
 
+    def statistics(self, name: str, version: int) -> VersionStatistics | None:
+        """What a version has done so far; None for one that was never added."""
+
     def drain(self) -> None:
         """Refuses new calls UNAVAILABLE; accepted ones finish."""
 
@@ -158,6 +162,25 @@ class Engine:
         certificate chain, the private key and who signs clients' certificates, as PEM; without it plaintext is spoken.
         Raises OSError where the address cannot be bound, ValueError for certificates that cannot be used.
         """
+
+@final
+class VersionStatistics:
+    """Sums over a version's calls and batches since it was first added.
+
+    Each pair is how often, and for how many nanoseconds together. penstock.model_statistics says from when to when.
+    """
+
+    last_inference_ms: int  # since 1970; 0: none yet
+    rows: int
+    batches: int
+    success: tuple[int, int]
+    fail: tuple[int, int]
+    queue: tuple[int, int]
+    compute_input: tuple[int, int]
+    compute_infer: tuple[int, int]
+    compute_output: tuple[int, int]
+    # Rows a batch, batches, and their nanoseconds of packing, run and encoding; the fewest rows first.
+    by_batch_rows: list[tuple[int, int, int, int, int]]
 
 @final
 class Door:

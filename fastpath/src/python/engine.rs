@@ -11,6 +11,7 @@ use super::calls::Calls;
 use super::door::{DoorSettings, Pem, PyDoor, UpstreamAt};
 use super::queue::PyQueue;
 use super::spec::PyModelSpec;
+use super::statistics::VersionStatistics;
 use crate::engine::{Engine, Model, Timeouts};
 use crate::metrics::Listener;
 
@@ -67,6 +68,10 @@ impl PyEngine {
     #[pyo3(signature = (name, version, reason))]
     fn set_unavailable(&self, name: &str, version: Option<u64>, reason: &str) {
         self.engine.routes.set_unavailable(name, version, reason);
+    }
+
+    fn statistics(&self, name: &str, version: u64) -> Option<VersionStatistics> {
+        self.engine.metrics.find(name, version).map(|metrics| VersionStatistics::of(&metrics))
     }
 
     fn drain(&self) {

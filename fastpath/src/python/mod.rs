@@ -23,6 +23,7 @@ mod message;
 mod prediction;
 mod queue;
 mod spec;
+mod statistics;
 
 use pyo3::create_exception;
 use pyo3::exceptions::PyValueError;
@@ -44,6 +45,7 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<spec::PyModelSpec>()?;
     module.add_class::<array::Array>()?;
     module.add_class::<engine::PyEngine>()?;
+    module.add_class::<statistics::VersionStatistics>()?;
     module.add_class::<calls::Calls>()?;
     module.add_class::<door::PyDoor>()?;
     module.add_class::<queue::PyQueue>()?;
