@@ -1,4 +1,4 @@
-//! What a model version has done so far, in the numbers that ModelStatistics asks for.
+//! What a model version has done so far, in the numbers that `ModelStatistics` asks for.
 
 use pyo3::prelude::*;
 
