@@ -53,6 +53,8 @@ class TensorSpec:
     datatype: str  # an Open Inference Protocol datatype, such as "FP32"
     shape: list[int]  # with the batch axis first; -1: any size
     offsets_of: str | None  # the jagged input whose offsets this is
+    lengths_of: str | None  # the padded input whose values this counts
+    mask_of: str | None  # the padded input whose values this masks
 
 @final
 class Array:

@@ -9,6 +9,7 @@ use crate::batch::{ColumnLayout, OffsetType};
 use crate::features::program::{ColumnPlan, FieldShape};
 use crate::features::{Program, RowBlock, RowsError, columns, compile, examples, tensors};
 use crate::spec::error::nearest;
+use crate::spec::model::PaddingOf;
 use crate::spec::text::FeatureType;
 use crate::spec::{InputSpec, ModelSpec, SpecError};
 use crate::status::Status;
@@ -44,6 +45,7 @@ pub struct TensorInfo {
     pub shape: Vec<i64>,
     /// The jagged input whose offsets this is.
     pub offsets_of: Option<String>,
+    pub padding_of: Option<PaddingOf>,
 }
 
 /// The places of the wanted outputs among the model's; all of them in order is the usual case.
@@ -196,7 +198,7 @@ impl Model {
                 FieldShape::List => vec![-1, -1],
                 FieldShape::Fixed(length) => vec![-1, length as i64],
             };
-            TensorInfo { name: field.name.clone(), datatype, shape, offsets_of: None }
+            TensorInfo { name: field.name.clone(), datatype, shape, offsets_of: None, padding_of: None }
         });
         fields.collect()
     }
@@ -217,6 +219,7 @@ impl Model {
             datatype: input.datatype,
             shape: shape(argument, input),
             offsets_of: input.offsets_of.clone(),
+            padding_of: input.padding_of.clone(),
         };
         self.arguments.iter().zip(&self.spec.inputs).map(info).collect()
     }
@@ -228,6 +231,7 @@ impl Model {
             datatype: output.datatype,
             shape: rows_of(&output.dims),
             offsets_of: None,
+            padding_of: None,
         };
         self.spec.outputs.iter().map(info).collect()
     }

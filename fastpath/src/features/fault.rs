@@ -44,6 +44,18 @@ pub enum FaultKind {
     },
     /// A value that a vocabulary without OOV buckets does not have.
     NotInVocabulary,
+    /// Outside the feature's range.
+    Beyond {
+        min: String,
+        max: String,
+        came: String,
+    },
+    NotANumber,
+    /// A float that no 64-bit integer is.
+    NotWhole {
+        value: String,
+    },
+    SumOverflow,
     Wire(WireError),
 }
 
@@ -82,6 +94,10 @@ impl fmt::Display for FaultKind {
                 write!(out, "is {value}, which {datatype} cannot hold")
             }
             Self::NotInVocabulary => out.write_str("is not in the model's vocabulary"),
+            Self::Beyond { min, max, came } => write!(out, "must be {min} to {max}, but {came} came"),
+            Self::NotANumber => out.write_str("must be a number, but NaN came"),
+            Self::NotWhole { value } => write!(out, "is {value}, which no 64-bit integer can hold"),
+            Self::SumOverflow => out.write_str("adds up to more than a 64-bit integer can hold"),
             Self::Wire(error) => write!(out, "cannot be parsed ({error})"),
         }
     }

@@ -13,6 +13,7 @@ use crate::engine::Model;
 use crate::engine::model::TensorInfo;
 use crate::engine::run::tensors;
 use crate::features::program::FieldShape;
+use crate::spec::model::PaddingPart;
 use crate::spec::text::TimeUnit;
 use crate::wire::predict_request::{MAX_ROWS, PredictRequest};
 
@@ -23,11 +24,21 @@ pub struct TensorSpec {
     shape: Vec<i64>,
     /// The jagged input whose offsets this is.
     offsets_of: Option<String>,
+    /// The padded input that this counts the values of.
+    lengths_of: Option<String>,
+    /// The padded input that this masks the values of.
+    mask_of: Option<String>,
 }
 
 impl TensorSpec {
     fn of(info: TensorInfo) -> Self {
+        let padding_of = |part| {
+            let of_part = info.padding_of.as_ref().filter(|padding| padding.part == part);
+            of_part.map(|padding| padding.input.clone())
+        };
         Self {
+            lengths_of: padding_of(PaddingPart::Lengths),
+            mask_of: padding_of(PaddingPart::Mask),
             name: info.name,
             datatype: info.datatype.name().to_owned(),
             shape: info.shape,

@@ -3,6 +3,7 @@
 
 pub mod error;
 pub mod model;
+mod op_text;
 pub mod text;
 
 pub use error::SpecError;
