@@ -44,6 +44,10 @@ pub enum FaultKind {
     },
     /// A value that a vocabulary without OOV buckets does not have.
     NotInVocabulary,
+    /// JSON that is written rightly and cannot be read: a number out of range, half a surrogate pair.
+    Json {
+        reason: String,
+    },
     Wire(WireError),
 }
 
@@ -82,6 +86,7 @@ impl fmt::Display for FaultKind {
                 write!(out, "is {value}, which {datatype} cannot hold")
             }
             Self::NotInVocabulary => out.write_str("is not in the model's vocabulary"),
+            Self::Json { reason } => write!(out, "cannot be read: {reason}"),
             Self::Wire(error) => write!(out, "cannot be parsed ({error})"),
         }
     }
@@ -98,13 +103,17 @@ pub enum Place {
     Example(usize),
     Column(usize),
     Tensor(usize),
+    /// A row of a JSON request.
+    Row(usize),
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Context => out.write_str("the context"),
-            Self::Example(row) | Self::Column(row) | Self::Tensor(row) => write!(out, "row {row}"),
+            Self::Example(row) | Self::Column(row) | Self::Tensor(row) | Self::Row(row) => {
+                write!(out, "row {row}")
+            }
         }
     }
 }
@@ -146,6 +155,7 @@ impl RowsError {
                 Place::Example(row) => format!("examples[{row}].{feature}"),
                 Place::Column(row) => format!("columns.{feature}[{row}]"),
                 Place::Tensor(row) => format!("inputs.{feature}[{row}]"),
+                Place::Row(row) => format!("rows[{row}].{feature}"),
             }),
             Self::Request { field, .. } => Some(field.clone()),
             Self::Wire(_) => None,

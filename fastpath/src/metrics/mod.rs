@@ -1,12 +1,13 @@
 //! What the process counts, and how Prometheus reads it.
 //!
 //! `model` holds what one model version counts, `counter` and `histogram` the cells that it counts in,
-//! `door` what the fast door counts, `load` the share of model-thread time in use, `prometheus` the text of a scrape, `listener` its port.
+//! `door` and `http` what the fast door and the HTTP port count, `load` the share of model-thread time in use, `prometheus` the text of a scrape, `listener` its port.
 //! Counting takes no lock on the way of a request; only a batch's begin and end take one.
 
 pub mod counter;
 pub mod door;
 pub mod histogram;
+pub mod http;
 pub mod listener;
 pub mod load;
 pub mod model;
@@ -20,6 +21,7 @@ use parking_lot::RwLock;
 
 use self::counter::Counter;
 use self::door::DoorMetrics;
+use self::http::HttpMetrics;
 pub use self::listener::Listener;
 pub use self::model::{ExpiredIn, ModelMetrics, ShedFor};
 use crate::status::Code;
@@ -33,6 +35,7 @@ pub struct Metrics {
     /// Calls that were answered before a model version was found for them.
     unrouted: [Counter; Code::ALL.len()],
     pub door: DoorMetrics,
+    pub http: HttpMetrics,
 }
 
 impl Metrics {
@@ -44,6 +47,7 @@ impl Metrics {
             models: RwLock::default(),
             unrouted: std::array::from_fn(|_| Counter::default()),
             door: DoorMetrics::default(),
+            http: HttpMetrics::default(),
         }
     }
 
@@ -106,6 +110,7 @@ impl Metrics {
             }
         }
         self.door.write(&mut page);
+        self.http.write(&mut page);
         model::write(&mut page, &models, now);
         page.into_text()
     }
