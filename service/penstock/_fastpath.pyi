@@ -21,6 +21,7 @@ __all__ = [
     "ChannelCalls",
     "Door",
     "Engine",
+    "HttpPort",
     "ManyCalls",
     "ModelSpec",
     "Prediction",
@@ -165,6 +166,20 @@ class Engine:
         Raises OSError where the address cannot be bound, ValueError for certificates that cannot be used.
         """
 
+    def open_http(
+        self,
+        host: str,
+        port: int,
+        *,
+        settings: Mapping[str, Any],
+        tls: tuple[bytes, bytes, bytes | None] | None = None,
+    ) -> HttpPort:
+        """Opens the HTTP port: the Open Inference Protocol's REST form, and rows of features as JSON.
+
+        `settings` holds max_receive_bytes, max_send_bytes, max_connections and max_connection_age_s; `tls` and
+        the errors are those of `open_door`.
+        """
+
 @final
 class VersionStatistics:
     """Sums over a version's calls and batches since it was first added.
@@ -204,6 +219,23 @@ class Door:
 
     def stop(self, grace_s: float) -> None:
         """Waits at most so long for connections to end, then closes the port and ends the threads."""
+
+@final
+class HttpPort:
+    """The HTTP/1 listener in Rust, on a thread of its own."""
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on, chosen by the system where 0 was asked for."""
+
+    def set_tls(self, tls: tuple[bytes, bytes, bytes | None]) -> None:
+        """New handshakes use these; connections that stand keep theirs. Raises ValueError."""
+
+    def drain(self) -> None:
+        """Closes connections that wait for a request, and others with their answer. The port stays open."""
+
+    def stop(self, grace_s: float) -> None:
+        """Waits at most so long for connections to end, then closes the port and ends the thread."""
 
 @final
 class Calls:

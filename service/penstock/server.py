@@ -154,6 +154,7 @@ class _Server:
             door=settings.door,
             host=settings.host,
             port=listening.port,
+            **_http(listening),
             metrics_port=metrics_port,
             loading=loading,
         )
@@ -176,10 +177,8 @@ class _Server:
         return loading
 
     async def _watch_certificates(self, parts: _Parts) -> None:
-        """The grpcio server asks for the files' content itself; the fast door is told."""
         if self._certificates is not None:
-            door = parts.doors.fast
-            await self._certificates.watch(door.set_tls if door is not None else lambda _: None)
+            await self._certificates.watch(parts.doors.set_tls)
 
     def _publish(self, parts: _Parts) -> None:
         """Tells every place where readiness can be asked."""
@@ -195,6 +194,7 @@ class _Server:
         fields: dict[str, Any] = {
             "host": self._settings.host,
             "port": parts.doors.port,
+            **_http(parts.doors),
             "metrics_port": parts.metrics_port,
             "models": models,
         }
@@ -239,6 +239,11 @@ class _Server:
         until = time.monotonic() + _JOIN_TIMEOUT_S
         ended = [model.stop(self._engine, until - time.monotonic()) for model in self._models.values()]
         return all(ended) and not loading.is_alive()
+
+
+def _http(listening: Doors) -> dict[str, int]:
+    """The HTTP port for the log, where there is one."""
+    return {} if listening.http is None else {"http_port": listening.http.port}
 
 
 def _announce(healths: Health, model: Model) -> None:

@@ -3,6 +3,7 @@
 
 mod describe;
 pub mod model;
+mod parsed;
 pub mod reply;
 pub mod routes;
 pub mod run;
@@ -22,6 +23,7 @@ use crate::wire::predict_request::PredictRequest;
 
 pub use model::Model;
 use model::OutputSelection;
+pub use parsed::RowsRequest;
 use reply::{Reply, ReplyForm};
 pub use routes::Routes;
 
@@ -114,10 +116,7 @@ impl Engine {
     /// # Errors
     /// The call is refused now; nothing will come through the outbox.
     pub fn submit(&self, method: Method, message: &[u8], caller: Caller) -> Result<Arc<Ticket>, Status> {
-        let Decoded { version, request } = self.decode(method, message, caller)?;
-        let ticket = Arc::clone(&request.ticket);
-        version.queue.push(request, Instant::now())?;
-        Ok(ticket)
+        Self::push(self.decode(method, message, caller)?)
     }
 
     /// The first half of `submit`, for a caller who queues many at once.
@@ -126,23 +125,11 @@ impl Engine {
     /// The call is refused now; nothing will come through the outbox.
     pub fn decode(&self, method: Method, message: &[u8], caller: Caller) -> Result<Decoded, Status> {
         let began = Instant::now();
-        if self.draining.load(Ordering::Relaxed) {
-            return Err(self.refuse(Status::overloaded("The server is shutting down; try another one.", 0)));
-        }
+        self.check_open()?;
         match method {
             Method::ModelInfer => {
                 let request = InferRequest::parse(message).map_err(|error| self.refuse(error.into()))?;
-                if let Some(field) = request.refused_parameter() {
-                    let message =
-                        format!("{field} is not supported; send and receive whole tensors in the messages.");
-                    return Err(self.refuse(Status::invalid(field, message)));
-                }
-                let version = self.version(request.model_name, request.model_version)?;
-                let names = request.outputs.iter().map(|output| output.name);
-                let outputs = Self::told(&version, began, version.model.select_outputs(names))?;
-                let block = version.model.decode_infer(&request);
-                let asked = (ReplyForm::Infer, request.id, outputs);
-                self.decoded(version, ("inputs", block), asked, caller, began)
+                self.decode_infer(&request, caller, began)
             }
             Method::Predict => {
                 let request = PredictRequest::parse(message).map_err(|error| self.refuse(error.into()))?;
@@ -196,6 +183,13 @@ impl Engine {
 
     fn version(&self, name: &str, version: &str) -> Result<Arc<Version>, Status> {
         self.routes.find(name, version).map_err(|status| self.refuse(status))
+    }
+
+    fn check_open(&self) -> Result<(), Status> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err(self.refuse(Status::overloaded("The server is shutting down; try another one.", 0)));
+        }
+        Ok(())
     }
 
     /// Counts a refusal that no model version is to blame for.

@@ -1,13 +1,14 @@
 //! What the process counts, and how Prometheus reads it.
 //!
 //! `model` holds what one model version counts, `counter` and `histogram` the cells that it counts in,
-//! `statistics` what `ModelStatistics` adds to that, `door` what the fast door counts, `load` the share of model-thread
-//! time in use, `prometheus` the text of a scrape, `listener` its port.
+//! `statistics` what `ModelStatistics` adds to that, `door` and `http` what the fast door and the HTTP port count, `load`
+//! the share of model-thread time in use, `prometheus` the text of a scrape, `listener` its port.
 //! Counting takes no lock on the way of a request; only a batch's begin and end take one.
 
 pub mod counter;
 pub mod door;
 pub mod histogram;
+pub mod http;
 pub mod listener;
 pub mod load;
 pub mod model;
@@ -23,6 +24,7 @@ use parking_lot::RwLock;
 use self::counter::Counter;
 use self::door::DoorMetrics;
 pub use self::histogram::Histogram;
+use self::http::HttpMetrics;
 pub use self::listener::Listener;
 pub use self::model::{ExpiredIn, ModelMetrics, ShedFor};
 use crate::status::Code;
@@ -36,6 +38,7 @@ pub struct Metrics {
     /// Calls that were answered before a model version was found for them.
     unrouted: [Counter; Code::ALL.len()],
     pub door: DoorMetrics,
+    pub http: HttpMetrics,
 }
 
 impl Metrics {
@@ -47,6 +50,7 @@ impl Metrics {
             models: RwLock::default(),
             unrouted: std::array::from_fn(|_| Counter::default()),
             door: DoorMetrics::default(),
+            http: HttpMetrics::default(),
         }
     }
 
@@ -115,6 +119,7 @@ impl Metrics {
             }
         }
         self.door.write(&mut page);
+        self.http.write(&mut page);
         model::write(&mut page, &models, now);
         page.into_text()
     }

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use super::SpecError;
 use super::calls::Calls;
 use super::door::{DoorSettings, Pem, PyDoor, UpstreamAt};
+use super::http::{HttpSettings, PyHttpPort};
 use super::queue::PyQueue;
 use super::spec::PyModelSpec;
 use super::statistics::VersionStatistics;
@@ -101,6 +102,18 @@ impl PyEngine {
         tls: Option<Pem>,
     ) -> PyResult<PyDoor> {
         PyDoor::open(py, &self.engine, (host, port), upstream, &settings, tls.as_ref())
+    }
+
+    #[pyo3(signature = (host, port, *, settings, tls = None))]
+    fn open_http(
+        &self,
+        py: Python<'_>,
+        host: &str,
+        port: u16,
+        settings: HttpSettings,
+        tls: Option<Pem>,
+    ) -> PyResult<PyHttpPort> {
+        PyHttpPort::open(py, (&self.engine, &self.ready), (host, port), &settings, tls.as_ref())
     }
 
     fn set_ready(&self, ready: bool) {
