@@ -1,6 +1,6 @@
 //! The feature program: what turns named features into the model's input tensors.
 //!
-//! `compile` makes a `Program` of a model.toml once; `examples`, `columns` and `tensors` decode the
+//! `compile` makes a `Program` of a model.toml once; `examples`, `columns`, `tensors` and `json_rows` decode the
 //! forms that requests have into the same `rows::RowBlock`. Nothing here waits, locks or logs.
 
 mod builder;
@@ -16,6 +16,8 @@ mod default;
 pub mod examples;
 pub mod fault;
 pub mod hash;
+pub mod json_rows;
+mod json_values;
 mod layout;
 mod list_form;
 mod normal;
@@ -36,5 +38,6 @@ mod time;
 
 pub use compile::compile;
 pub use fault::RowsError;
+pub use json_values::non_finite;
 pub use program::Program;
 pub use rows::{Column, RowBlock};

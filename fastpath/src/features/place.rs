@@ -224,15 +224,19 @@ fn ints(values: &[[u8; 8]]) -> impl Iterator<Item = Result<i64, Fault>> {
 
 #[cold]
 fn wrong_kind(kind: FeatureType, cell: &Cell<'_>) -> FaultKind {
-    let expected = match kind {
+    FaultKind::WrongKind { expected: expected(kind), came: cell.kind() }
+}
+
+/// What callers send for a feature of this type.
+pub(super) fn expected(kind: FeatureType) -> &'static str {
+    match kind {
         FeatureType::Float => "floats (or integers)",
         FeatureType::Int => "integers",
         FeatureType::Bool => "integers 0 or 1",
         FeatureType::Timestamp => "integers (a timestamp)",
         FeatureType::String => "text",
         FeatureType::Bytes => "bytes",
-    };
-    FaultKind::WrongKind { expected, came: cell.kind() }
+    }
 }
 
 /// What crosses and ages need of a scalar: a timestamp in milliseconds, a fingerprint of text, or

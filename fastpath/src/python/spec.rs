@@ -12,9 +12,7 @@ use crate::batch::BufferPool;
 use crate::engine::Model;
 use crate::engine::model::TensorInfo;
 use crate::engine::run::tensors;
-use crate::features::program::FieldShape;
 use crate::spec::model::PaddingPart;
-use crate::spec::text::TimeUnit;
 use crate::wire::predict_request::{MAX_ROWS, PredictRequest};
 
 #[pyclass(frozen, module = "penstock._fastpath", get_all)]
@@ -117,13 +115,7 @@ impl PyModelSpec {
 
     #[getter]
     fn feature_kinds(&self) -> BTreeMap<String, String> {
-        let fields = self.model.program.iter().flat_map(|program| &program.fields);
-        let kind = |field: &crate::features::program::Field| {
-            let unit = if field.unit == TimeUnit::Milliseconds { "_ms" } else { "" };
-            let list = if field.shape == FieldShape::Scalar { "" } else { "[]" };
-            format!("{}{unit}{list}", field.kind.name())
-        };
-        fields.map(|field| (field.name.clone(), kind(field))).collect()
+        self.model.feature_kinds()
     }
 
     #[getter]
