@@ -23,7 +23,9 @@ MAY_USE = {
     "batch": _GROUND | {"spec", "features", "metrics"},
     "engine": _GROUND | {"spec", "features", "metrics", "batch"},
     "door": _GROUND | {"grpc", "metrics", "batch", "engine"},
-    PYTHON_DOOR: _GROUND | {"grpc", "spec", "features", "metrics", "batch", "engine", "door", "client"},
+    "offline": _GROUND | {"spec", "features", "batch", "engine"},
+    PYTHON_DOOR: _GROUND
+    | {"grpc", "spec", "features", "metrics", "batch", "engine", "door", "offline", "client"},
 }
 
 _NOT_CODE = re.compile(
