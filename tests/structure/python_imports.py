@@ -43,6 +43,7 @@ ONLY_IN = {
         "infer_tensors",
         "predict_request",
         "prediction",
+        "training_rows",
     },
 }
 ENVIRONMENT_ONLY_IN = {"config"}
