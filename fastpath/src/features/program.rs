@@ -12,12 +12,11 @@ use super::pipeline::Pipeline;
 use super::quick::Quick;
 use super::template::Template;
 use crate::spec::error::nearest;
+pub use crate::spec::model::MAX_LIST;
 use crate::spec::text::{FeatureType, TimeUnit, UnknownFeatures};
 
 /// Most features of a model.
 pub const MAX_FEATURES: usize = 4_096;
-/// Most values of a list in one row.
-pub const MAX_LIST: usize = 65_536;
 
 /// The compiled features of a model.
 #[derive(Debug)]
