@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from penstock._fastpath import ModelSpec, RequestError, TensorSpec
 from penstock.arrays import named_arrays
 from penstock.predict_request import PredictOptions, encode_context, encode_request, request_rows
+from penstock.program_table import describe
 from penstock.rows import Rows
 
 # Enough rows to make a call's fixed cost vanish, few enough to keep a chunk in the cache.
@@ -64,7 +65,7 @@ class FeatureSpec:
 
     def describe(self) -> str:
         """The program as a table: feature → operations → tensor and columns."""
-        return self.spec.describe()
+        return describe(self.spec)
 
     def transform(
         self, rows: Rows | Sequence[bytes], context: Mapping[str, object] | None = None

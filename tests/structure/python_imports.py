@@ -41,6 +41,8 @@ ONLY_IN = {
         "infer_tensors",
         "predict_request",
         "prediction",
+        "program_table",
+        "row_trace",
     },
 }
 ENVIRONMENT_ONLY_IN = {"config"}

@@ -9,7 +9,6 @@ use super::compile_ops::{Compiled, compile_ops, hash_of};
 use super::default::DefaultValue;
 use super::layout::Layout;
 use super::list_form::ListForm;
-use super::ops_text::ops_text;
 use super::pipeline::{Element, Head, Pipeline};
 use super::program::{Bits, Field, FieldShape, Late, MAX_FEATURES, Program, Use};
 use super::quick::Quick;
@@ -48,6 +47,8 @@ struct Draft<'s> {
 struct Compiler<'s> {
     spec: &'s ModelSpec,
     layout: Layout,
+    /// `[[feature]]` tables so far.
+    entries: usize,
     /// By distinct name, in the order of first appearance.
     fields: Vec<(String, Vec<Draft<'s>>)>,
     slots: Vec<String>,
@@ -57,7 +58,7 @@ struct Compiler<'s> {
 impl<'s> Compiler<'s> {
     fn new(spec: &'s ModelSpec) -> Result<Self, Fault> {
         let layout = Layout::new(&spec.inputs)?;
-        Ok(Self { spec, layout, fields: Vec::new(), slots: Vec::new(), late: Vec::new() })
+        Ok(Self { spec, layout, entries: 0, fields: Vec::new(), slots: Vec::new(), late: Vec::new() })
     }
 
     fn feature(&mut self, text: &'s FeatureText) -> Result<(), Fault> {
@@ -87,9 +88,10 @@ impl<'s> Compiler<'s> {
             None => None,
         };
         let pipeline = Pipeline { head, ops: ops.into(), element };
+        self.entries += 1;
         let draft = Draft {
             text,
-            use_: Use { pipeline, list, target, late: age.is_some(), ops_text: ops_text(text) },
+            use_: Use { pipeline, list, target, late: age.is_some(), entry: self.entries - 1 },
             default,
             age,
         };

@@ -16,7 +16,7 @@ pub mod hash;
 mod layout;
 mod list_form;
 mod number;
-mod ops_text;
+pub mod ops_text;
 mod pipeline;
 mod place;
 pub mod program;
@@ -27,6 +27,6 @@ pub mod tensors;
 mod time;
 
 pub use compile::compile;
-pub use fault::RowsError;
+pub use fault::{FaultKind, RowsError};
 pub use program::Program;
 pub use rows::{Column, RowBlock};

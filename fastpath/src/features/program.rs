@@ -70,8 +70,8 @@ pub struct Use {
     pub target: Option<Target>,
     /// Whether `Late` fills the target when the row is complete.
     pub late: bool,
-    /// The operations as the file has them, for people.
-    pub ops_text: String,
+    /// Its place among the file's `[[feature]]` tables.
+    pub entry: usize,
 }
 
 /// A place in a tensor.

@@ -21,6 +21,7 @@ mod loop_end;
 mod many_calls;
 mod message;
 mod prediction;
+mod program;
 mod queue;
 mod spec;
 
@@ -42,6 +43,8 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("RequestError", module.py().get_type::<RequestError>())?;
     module.add_class::<spec::TensorSpec>()?;
     module.add_class::<spec::PyModelSpec>()?;
+    module.add_class::<program::ProgramLine>()?;
+    module.add_class::<program::LineTrace>()?;
     module.add_class::<array::Array>()?;
     module.add_class::<engine::PyEngine>()?;
     module.add_class::<calls::Calls>()?;

@@ -17,7 +17,7 @@ use super::{
 #[cfg(test)]
 use crate::wire::{infer_request::MAX_TENSORS, predict_request::MAX_ROWS};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ModelText {
@@ -141,7 +141,7 @@ pub struct OutputText {
     pub dims: Vec<i64>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FeatureText {
@@ -244,7 +244,7 @@ pub enum Keep {
     Last,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CrossText {
