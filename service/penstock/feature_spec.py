@@ -17,6 +17,7 @@ from penstock._fastpath import ModelSpec, RequestError, TensorSpec
 from penstock.arrays import named_arrays
 from penstock.predict_request import PredictOptions, encode_context, encode_request, request_rows
 from penstock.program_table import describe
+from penstock.row_trace import RowTrace, row_trace
 from penstock.rows import Rows
 
 # Enough rows to make a call's fixed cost vanish, few enough to keep a chunk in the cache.
@@ -96,6 +97,16 @@ class FeatureSpec:
                 raise RequestError(message) from None
             chunks.append(named_arrays(arrays))
         return self._joined(chunks)
+
+    def explain(self, row: Mapping[str, object], context: Mapping[str, object] | None = None) -> RowTrace:
+        """What becomes of one row: each feature's values behind every operation, to the bits in the tensors.
+
+        The values are the engine's own. Raises RowsError and RequestError as `transform` does. For
+        people and tests: each operation costs a compilation of its feature, with its vocabulary.
+        """
+        shared = None if context is None else encode_context(self._options, context)
+        request = encode_request(self._options, request_rows([row]), shared)
+        return row_trace(self.spec, self.spec.explain(request), row, context or {})
 
     def _joined(self, chunks: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
         # Of one chunk too: what the engine gives is a view of its memory, read-only.

@@ -52,6 +52,7 @@ def line_as_json(line: ProgramLine) -> dict[str, Any]:
         "operands": line.operands,
         "tensor": line.tensor,
         "columns": None if line.columns is None else list(line.columns),
+        "padding": line.padding,
     }
 
 
@@ -93,9 +94,11 @@ def _tensors(spec: ModelSpec, width: int) -> str:
 def _shape(entry: TensorSpec, jagged: set[str | None]) -> list[str]:
     if entry.offsets_of is not None:
         return [entry.datatype, "[rows + 1]", f"offsets of {entry.offsets_of}"]
+    told = f"lengths of {entry.lengths_of}" if entry.lengths_of is not None else ""
+    told = f"mask of {entry.mask_of}" if entry.mask_of is not None else told
     first = "total" if entry.name in jagged else "rows"
     sizes = ", ".join([first, *("any" if size == -1 else str(size) for size in entry.shape[1:])])
-    return [entry.datatype, f"[{sizes}]", ""]
+    return [entry.datatype, f"[{sizes}]", told]
 
 
 def _tensor_as_json(entry: TensorSpec) -> dict[str, Any]:
@@ -104,4 +107,6 @@ def _tensor_as_json(entry: TensorSpec) -> dict[str, Any]:
         "datatype": entry.datatype,
         "shape": entry.shape,
         "offsets_of": entry.offsets_of,
+        "lengths_of": entry.lengths_of,
+        "mask_of": entry.mask_of,
     }

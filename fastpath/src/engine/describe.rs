@@ -24,6 +24,8 @@ pub struct ProgramLine {
     pub tensor: Option<String>,
     /// The first of the input's columns and the one behind the last; none where it has none: in a jagged input.
     pub columns: Option<(usize, usize)>,
+    /// The inputs that tell a padded list's values from its padding.
+    pub padding: Vec<String>,
 }
 
 impl Model {
@@ -48,6 +50,7 @@ impl Model {
                 operations: vec![hash_text("hash", &text.get_ref().hash)],
                 tensor: Some(tensor),
                 columns,
+                padding: Vec::new(),
             }
         });
         uses.chain(crosses).collect()
@@ -70,6 +73,7 @@ impl Model {
             operands: age_until(text).map(str::to_owned).into_iter().collect(),
             columns: place.as_ref().and_then(|(_, columns)| *columns),
             tensor: place.map(|(tensor, _)| tensor),
+            padding: use_.padding.iter().map(|padding| self.place(program, padding.target).0).collect(),
         }
     }
 

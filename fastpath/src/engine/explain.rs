@@ -19,6 +19,8 @@ pub struct LineTrace {
     pub stages: Vec<Stage>,
     /// What the row has in the tensor, little-endian, in the input's datatype; none where the line fills no tensor.
     pub element: Option<Vec<u8>>,
+    /// Likewise in each tensor that tells the list's values from its padding.
+    pub padding: Vec<Vec<u8>>,
 }
 
 /// What an operation gave.
@@ -40,8 +42,7 @@ impl Model {
         let mut lines = Vec::new();
         for use_ in &program.uses {
             let Some(text) = self.entry(use_) else { continue };
-            let element = use_.target.map(|target| element(&block, use_, target));
-            lines.push(feature(&probes, use_, text, element)?);
+            lines.push(feature(&probes, use_, text, &block)?);
         }
         lines.extend(self.crosses(&probes, program, &block)?);
         Ok(lines)
@@ -62,7 +63,7 @@ impl Model {
             let id = probes.cross(text.get_ref())?;
             let stages = id.map(|values| Stage { marks: vec![""; 1], values }).into_iter().collect();
             let element = Some(bytes(block, target, size));
-            lines.push(LineTrace { defaulted: false, received: None, stages, element });
+            lines.push(LineTrace { defaulted: false, received: None, stages, element, padding: Vec::new() });
         }
         Ok(lines)
     }
@@ -72,19 +73,35 @@ fn feature(
     probes: &Probes<'_, '_>,
     use_: &Use,
     text: &FeatureText,
-    element: Option<Vec<u8>>,
+    block: &RowBlock,
 ) -> Result<LineTrace, RowsError> {
     let defaulted = !probes.is_given(text)?;
-    let received = probes.after(text, 0)?;
+    let received = probes.after(&FeatureText { range: None, ..text.clone() }, 0)?;
     let mut before = received.clone();
     let mut stages = Vec::new();
+    if text.range.is_some()
+        && let Some(values) = probes.after(text, 0)?
+    {
+        let marks = marks_of_range(before.as_ref(), &values);
+        before = Some(values.clone());
+        stages.push(Stage { values, marks });
+    }
     for (place, op) in text.ops.iter().enumerate() {
         let Some(values) = probes.after(text, place + 1)? else { continue };
         let marks = marks(op, use_, before.as_ref(), &values);
         before = Some(values.clone());
         stages.push(Stage { values, marks });
     }
-    Ok(LineTrace { defaulted, received, stages, element })
+    let element = use_.target.map(|target| bytes(block, target, use_.pipeline.element.size_bytes()));
+    let padding = use_.padding.iter();
+    let padding = padding.map(|padding| bytes(block, padding.target, padding.element.size_bytes())).collect();
+    Ok(LineTrace { defaulted, received, stages, element, padding })
+}
+
+/// Where a range put in another value.
+fn marks_of_range(before: Option<&Values>, after: &Values) -> Vec<&'static str> {
+    let same = |place| before.is_none_or(|before| before.number(place) == after.number(place));
+    (0..after.len()).map(|place| if same(place) { "" } else { "was outside" }).collect()
 }
 
 /// What is to be said of each value that an operation gave.
@@ -100,6 +117,14 @@ fn marks(op: &OpText, use_: &Use, before: Option<&Values>, after: &Values) -> Ve
                 "unknown",
             )
         }
+        // A default, or the nearer end.
+        OpText::Identity { .. } => {
+            mark(&|place| before.is_some_and(|before| before.number(place) != after.number(place)), "unknown")
+        }
+        OpText::OneHot { .. } => {
+            let unknown = (0..after.len()).all(|place| after.id(place) == Some(0));
+            mark(&|_| unknown, "unknown")
+        }
         OpText::Clip { .. } => {
             mark(&|place| before.is_some_and(|before| before.number(place) != after.number(place)), "clipped")
         }
@@ -108,16 +133,25 @@ fn marks(op: &OpText, use_: &Use, before: Option<&Values>, after: &Values) -> Ve
         | OpText::Scale { .. }
         | OpText::Standardize { .. }
         | OpText::MinMax { .. }
+        | OpText::Power { .. }
+        | OpText::Quantile { .. }
+        | OpText::Cast { .. }
         | OpText::Bucketize { .. }
         | OpText::Hash(_)
-        | OpText::Identity { .. }
         | OpText::Offset { .. }
         | OpText::Hour {}
         | OpText::Weekday {}
         | OpText::Day {}
         | OpText::Month {}
         | OpText::Cycle { .. }
-        | OpText::Age { .. } => vec![""; after.len()],
+        | OpText::Age { .. }
+        | OpText::Sum {}
+        | OpText::Mean { .. }
+        | OpText::Max { .. }
+        | OpText::Min { .. }
+        | OpText::Length {}
+        | OpText::L2Normalize { .. }
+        | OpText::FeatureHasher { .. } => vec![""; after.len()],
     }
 }
 
@@ -146,10 +180,6 @@ impl Values {
             Self::Floats(values) => values.get(place).map(|value| value.to_bits()),
         }
     }
-}
-
-fn element(block: &RowBlock, use_: &Use, target: Target) -> Vec<u8> {
-    bytes(block, target, use_.pipeline.element.size_bytes())
 }
 
 /// What the only row of a block has at the target; all of a jagged list.

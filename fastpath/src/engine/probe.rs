@@ -67,7 +67,8 @@ impl Probes<'_, '_> {
         let (buckets, function, seed, ints) = (1, HashName::default(), 0, IntsAs::default());
         let hash = is_text.then_some(OpText::Hash(HashText { buckets, function, seed, ints }));
         let required = Some(toml::Value::String("error".to_owned()));
-        let text = FeatureText { ops: hash.into_iter().collect(), missing: required, ..text.clone() };
+        let text =
+            FeatureText { ops: hash.into_iter().collect(), missing: required, range: None, ..text.clone() };
         match self.after(&text, 1) {
             Ok(_) => Ok(true),
             Err(RowsError::Feature { kind, .. }) if matches!(*kind, FaultKind::Missing) => Ok(false),
@@ -98,6 +99,7 @@ impl Probes<'_, '_> {
             datatype,
             dims: None,
             offsets_of: offsets_of.map(str::to_owned),
+            padding_of: None,
         };
         let mut inputs = vec![input(INPUT, datatype, None)];
         if jagged {

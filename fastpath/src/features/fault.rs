@@ -44,6 +44,22 @@ pub enum FaultKind {
     },
     /// A value that a vocabulary without OOV buckets does not have.
     NotInVocabulary,
+    /// Outside the feature's range.
+    Beyond {
+        min: String,
+        max: String,
+        came: String,
+    },
+    NotANumber,
+    /// A float that no 64-bit integer is.
+    NotWhole {
+        value: String,
+    },
+    SumOverflow,
+    /// JSON that is written rightly and cannot be read: a number out of range, half a surrogate pair.
+    Json {
+        reason: String,
+    },
     Wire(WireError),
 }
 
@@ -82,6 +98,11 @@ impl fmt::Display for FaultKind {
                 write!(out, "is {value}, which {datatype} cannot hold")
             }
             Self::NotInVocabulary => out.write_str("is not in the model's vocabulary"),
+            Self::Beyond { min, max, came } => write!(out, "must be {min} to {max}, but {came} came"),
+            Self::NotANumber => out.write_str("must be a number, but NaN came"),
+            Self::NotWhole { value } => write!(out, "is {value}, which no 64-bit integer can hold"),
+            Self::SumOverflow => out.write_str("adds up to more than a 64-bit integer can hold"),
+            Self::Json { reason } => write!(out, "cannot be read: {reason}"),
             Self::Wire(error) => write!(out, "cannot be parsed ({error})"),
         }
     }
@@ -98,13 +119,17 @@ pub enum Place {
     Example(usize),
     Column(usize),
     Tensor(usize),
+    /// A row of a JSON request.
+    Row(usize),
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Context => out.write_str("the context"),
-            Self::Example(row) | Self::Column(row) | Self::Tensor(row) => write!(out, "row {row}"),
+            Self::Example(row) | Self::Column(row) | Self::Tensor(row) | Self::Row(row) => {
+                write!(out, "row {row}")
+            }
         }
     }
 }
@@ -146,6 +171,7 @@ impl RowsError {
                 Place::Example(row) => format!("examples[{row}].{feature}"),
                 Place::Column(row) => format!("columns.{feature}[{row}]"),
                 Place::Tensor(row) => format!("inputs.{feature}[{row}]"),
+                Place::Row(row) => format!("rows[{row}].{feature}"),
             }),
             Self::Request { field, .. } => Some(field.clone()),
             Self::Wire(_) => None,

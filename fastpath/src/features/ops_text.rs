@@ -5,7 +5,8 @@ use std::fmt::Write;
 use super::default::DefaultValue;
 use super::pipeline::Pipeline;
 use crate::spec::text::{
-    AgeUnit, CyclePart, FeatureText, HashName, HashText, IntsAs, Keep, ListText, OpText, Period,
+    AgeUnit, Bound, CastTo, CyclePart, FeatureText, HashName, HashText, IdOutside, IntsAs, Keep, ListText,
+    OnNan, OpText, Outside, Period, QuantileOutput, RangeText,
 };
 
 /// The operation's key in model.toml.
@@ -17,6 +18,9 @@ pub(super) fn op_name(op: &OpText) -> &'static str {
         OpText::Scale { .. } => "scale",
         OpText::Standardize { .. } => "standardize",
         OpText::MinMax { .. } => "min_max",
+        OpText::Power { .. } => "power",
+        OpText::Quantile { .. } => "quantile",
+        OpText::Cast { .. } => "cast",
         OpText::Bucketize { .. } => "bucketize",
         OpText::Vocab { .. } => "vocab",
         OpText::Hash(_) => "hash",
@@ -28,13 +32,22 @@ pub(super) fn op_name(op: &OpText) -> &'static str {
         OpText::Month {} => "month",
         OpText::Cycle { .. } => "cycle",
         OpText::Age { .. } => "age",
+        OpText::Sum {} => "sum",
+        OpText::Mean { .. } => "mean",
+        OpText::Max { .. } => "max",
+        OpText::Min { .. } => "min",
+        OpText::Length {} => "length",
+        OpText::L2Normalize { .. } => "l2_normalize",
+        OpText::OneHot { .. } => "one_hot",
+        OpText::FeatureHasher { .. } => "feature_hasher",
     }
 }
 
-/// A feature's operations with their parameters, a phrase each.
+/// A feature's range, where it has one, and its operations with their parameters, a phrase each.
 #[must_use]
 pub fn operations(text: &FeatureText, pipeline: &Pipeline) -> Vec<String> {
-    text.ops.iter().map(|op| operation(op, pipeline)).collect()
+    let range = text.range.map(range_text);
+    range.into_iter().chain(text.ops.iter().map(|op| operation(op, pipeline))).collect()
 }
 
 fn operation(op: &OpText, pipeline: &Pipeline) -> String {
@@ -45,15 +58,64 @@ fn operation(op: &OpText, pipeline: &Pipeline) -> String {
         OpText::Scale { mul, add } => format!("{name} × {}{}", number(*mul), signed(&number(*add))),
         OpText::Standardize { mean, std } => format!("{name} mean {} std {}", number(*mean), number(*std)),
         OpText::MinMax { min, max } => format!("{name}{}", bounds(Some(*min), Some(*max))),
+        OpText::Power { exponent, signed } => {
+            format!("{}{name} {}", if *signed { "signed " } else { "" }, number(*exponent))
+        }
+        OpText::Quantile { quantiles, output } => {
+            let output = if *output == QuantileOutput::Normal { "normal" } else { "uniform" };
+            format!("{name} of {} to {output}", quantiles.len())
+        }
+        OpText::Cast { to } => format!("{name} to {}", if *to == CastTo::Int { "int" } else { "float" }),
         OpText::Bucketize { boundaries } => format!("{name} at {}", numbers(boundaries)),
+        OpText::Vocab { .. } | OpText::Hash(_) | OpText::Identity { .. } | OpText::Offset { .. } => {
+            id_text(op, pipeline)
+        }
+        OpText::Cycle { .. } | OpText::Age { .. } => time_text(op),
+        OpText::Mean { empty } | OpText::Max { empty } | OpText::Min { empty } if *empty != 0.0 => {
+            format!("{name}, {} if empty", number(*empty))
+        }
+        OpText::OneHot { size, .. } => format!("{name} of {size}"),
+        OpText::FeatureHasher { columns, .. } => format!("{name} into {columns}"),
+        OpText::Log1p {}
+        | OpText::SignedLog {}
+        | OpText::Hour {}
+        | OpText::Weekday {}
+        | OpText::Day {}
+        | OpText::Month {}
+        | OpText::Sum {}
+        | OpText::Mean { .. }
+        | OpText::Max { .. }
+        | OpText::Min { .. }
+        | OpText::Length {}
+        | OpText::L2Normalize { .. } => name.to_owned(),
+    }
+}
+
+fn id_text(op: &OpText, pipeline: &Pipeline) -> String {
+    let name = op_name(op);
+    match op {
         OpText::Vocab { file, oov_buckets, .. } => {
             let known = pipeline.known_values().unwrap_or(0);
             let file = file.as_ref().map_or_else(String::new, |file| format!(" in {file}"));
             format!("{name} of {known}{file} + {oov_buckets} unknown")
         }
         OpText::Hash(hash) => hash_text(name, hash),
-        OpText::Identity { size } => format!("{name} below {size}"),
+        OpText::Identity { size, outside, default } => {
+            let otherwise = match (default, outside) {
+                (Some(default), _) => format!(", else {default}"),
+                (None, IdOutside::Clip) => ", else the nearer end".to_owned(),
+                (None, IdOutside::Error) => String::new(),
+            };
+            format!("{name} below {size}{otherwise}")
+        }
         OpText::Offset { add } => format!("{name}{}", signed(&add.to_string())),
+        _ => name.to_owned(),
+    }
+}
+
+fn time_text(op: &OpText) -> String {
+    let name = op_name(op);
+    match op {
         OpText::Cycle { period, part } => {
             let part = if *part == CyclePart::Sin { "sin" } else { "cos" };
             let period = match period {
@@ -71,13 +133,36 @@ fn operation(op: &OpText, pipeline: &Pipeline) -> String {
             };
             format!("{name} until {until} in {unit}")
         }
-        OpText::Log1p {}
-        | OpText::SignedLog {}
-        | OpText::Hour {}
-        | OpText::Weekday {}
-        | OpText::Day {}
-        | OpText::Month {} => name.to_owned(),
+        _ => name.to_owned(),
     }
+}
+
+fn range_text(range: RangeText) -> String {
+    let bound = |bound: Option<Bound>| {
+        bound.map(|bound| match bound {
+            Bound::Int(value) => value.to_string(),
+            Bound::Float(value) => number(value),
+        })
+    };
+    let bounds = match (bound(range.min), bound(range.max)) {
+        (Some(min), Some(max)) => format!("{min} to {max}"),
+        (Some(min), None) => format!("from {min}"),
+        (None, Some(max)) => format!("to {max}"),
+        (None, None) => "finite".to_owned(),
+    };
+    let otherwise = match range.outside {
+        Outside::Error => "error",
+        Outside::Clip => "clip",
+        Outside::Missing => "missing",
+        Outside::Drop => "drop",
+    };
+    let nan = match range.nan.unwrap_or_default() {
+        OnNan::Error => "",
+        OnNan::Missing => ", NaN missing",
+        OnNan::Drop => ", NaN dropped",
+        OnNan::Pass => ", NaN passes",
+    };
+    format!("range {bounds}, else {otherwise}{nan}")
 }
 
 /// A hash as a phrase; what it leaves at its default is not said.
@@ -113,7 +198,8 @@ pub fn list_text(list: ListText) -> String {
         (true, _, Some(max)) => format!("jagged, {keep} {max}"),
         (true, ..) => "jagged".to_owned(),
         (_, Some(length), _) => format!("exactly {length}"),
-        (.., max) => {
+        (false, None, None) => "any length".to_owned(),
+        (_, _, max) => {
             let pad = list.pad.filter(|pad| *pad != 0.0);
             let pad = pad.map_or_else(String::new, |pad| format!(", pad {}", number(pad)));
             format!("{keep} {}{pad}", max.unwrap_or(0))

@@ -16,6 +16,7 @@ mod channel_calls;
 mod dlpack;
 mod door;
 mod engine;
+mod http;
 mod infer_call;
 mod loop_end;
 mod many_calls;
@@ -24,6 +25,7 @@ mod prediction;
 mod program;
 mod queue;
 mod spec;
+mod statistics;
 
 use pyo3::create_exception;
 use pyo3::exceptions::PyValueError;
@@ -47,8 +49,10 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<program::LineTrace>()?;
     module.add_class::<array::Array>()?;
     module.add_class::<engine::PyEngine>()?;
+    module.add_class::<statistics::VersionStatistics>()?;
     module.add_class::<calls::Calls>()?;
     module.add_class::<door::PyDoor>()?;
+    module.add_class::<http::PyHttpPort>()?;
     module.add_class::<queue::PyQueue>()?;
     module.add_class::<queue::Batches>()?;
     module.add_class::<batch::PyBatch>()?;

@@ -16,13 +16,23 @@ pub struct ProgramLine {
     operands: Vec<String>,
     tensor: Option<String>,
     columns: Option<(usize, usize)>,
+    padding: Vec<String>,
 }
 
 impl ProgramLine {
     pub fn of(line: describe::ProgramLine) -> Self {
-        let describe::ProgramLine { features, kind, list, missing, operations, operands, tensor, columns } =
-            line;
-        Self { features, kind, list_form: list, missing, operations, operands, tensor, columns }
+        let describe::ProgramLine {
+            features,
+            kind,
+            list,
+            missing,
+            operations,
+            operands,
+            tensor,
+            columns,
+            padding,
+        } = line;
+        Self { features, kind, list_form: list, missing, operations, operands, tensor, columns, padding }
     }
 }
 
@@ -32,6 +42,7 @@ pub struct LineTrace {
     received: Option<Py<PyList>>,
     stages: Vec<(Py<PyList>, Vec<&'static str>)>,
     element: Option<Py<PyBytes>>,
+    padding: Vec<Py<PyBytes>>,
 }
 
 impl LineTrace {
@@ -41,6 +52,7 @@ impl LineTrace {
             defaulted: trace.defaulted,
             received: trace.received.as_ref().map(|values| list(py, values)).transpose()?,
             stages: stages.collect::<PyResult<_>>()?,
+            padding: trace.padding.iter().map(|bytes| PyBytes::new(py, bytes).unbind()).collect(),
             element: trace.element.map(|bytes| PyBytes::new(py, &bytes).unbind()),
         })
     }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 #[cfg(test)]
-use super::schema;
+use super::{model::MAX_LIST, schema};
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
@@ -46,6 +46,28 @@ pub enum OpText {
         /// What becomes 1; above `min`.
         max: f64,
     },
+    /// x to the power of `exponent`.
+    Power {
+        /// The exponent.
+        exponent: f64,
+        /// Whether it is sign(x) · abs(x)^exponent, which negative numbers have a root of too. Default: false.
+        #[serde(default)]
+        signed: bool,
+    },
+    /// Where x lies among the quantiles of the training data, linear between two of them.
+    Quantile {
+        /// Two or more numbers that do not fall: the quantiles at equal distances from 0 to 1.
+        #[cfg_attr(test, schemars(length(min = 2)))]
+        quantiles: Vec<f64>,
+        /// The distribution that the training data has afterwards. Default: "uniform".
+        #[serde(default)]
+        output: QuantileOutput,
+    },
+    /// The number as an integer or as a floating-point number.
+    Cast {
+        /// What it becomes; a fraction is cut off, and NaN and what 64 bits do not hold are errors.
+        to: CastTo,
+    },
     /// How many boundaries are at most x, an id; NaN goes into the last bucket.
     Bucketize {
         /// One or more numbers, each above the one before.
@@ -64,6 +86,9 @@ pub enum OpText {
         /// Ids behind the known ones that unknown values are hashed to; 0: an unknown value is an error. Default: 1.
         #[serde(default = "one_bucket")]
         oov_buckets: u64,
+        /// The bytes that an unknown integer is hashed as. Default: "bytes".
+        #[serde(default)]
+        ints: IntsAs,
     },
     /// The hash of the value mod `buckets`, an id.
     Hash(HashText),
@@ -72,6 +97,12 @@ pub enum OpText {
         /// How many ids there are.
         #[cfg_attr(test, schemars(range(min = 1)))]
         size: i64,
+        /// What becomes of a value outside. Default: "error".
+        #[serde(default)]
+        outside: IdOutside,
+        /// The id of every value outside, 0 … size − 1, in place of `outside`. Default: none.
+        #[cfg_attr(test, schemars(range(min = 0)))]
+        default: Option<i64>,
     },
     /// x + add, to give several features a place each in one embedding table.
     Offset {
@@ -100,6 +131,88 @@ pub enum OpText {
         /// What the age counts.
         unit: AgeUnit,
     },
+    /// The sum of a list's values, 0 of none.
+    Sum {},
+    /// The mean of a list's values.
+    Mean {
+        /// The mean of no values. Default: 0.
+        #[serde(default)]
+        empty: f64,
+    },
+    /// The greatest of a list's values.
+    Max {
+        /// What it is of no values. Default: 0.
+        #[serde(default)]
+        empty: f64,
+    },
+    /// The least of a list's values.
+    Min {
+        /// What it is of no values. Default: 0.
+        #[serde(default)]
+        empty: f64,
+    },
+    /// How many values a list has, an id.
+    Length {},
+    /// A vector divided by its Euclidean length.
+    L2Normalize {
+        /// The least length that it is divided by. Default: 1e-12.
+        #[serde(default = "smallest_norm")]
+        #[cfg_attr(test, schemars(range(min = 0)))]
+        epsilon: f64,
+    },
+    /// `size` columns of an id: 1 in its own, 0 in the others.
+    OneHot {
+        /// How many ids, and so columns, there are.
+        #[cfg_attr(test, schemars(range(min = 1, max = MAX_LIST)))]
+        size: u32,
+        /// Whether an id outside 0 … size − 1 is 0 in every column rather than an error. Default: false.
+        #[serde(default)]
+        ignore_unknown: bool,
+    },
+    /// How many of a list's texts hash to each of `columns` columns, as scikit-learn's `FeatureHasher`.
+    FeatureHasher {
+        /// How many columns there are.
+        #[cfg_attr(test, schemars(range(min = 1, max = MAX_LIST)))]
+        columns: u32,
+        /// Whether a text counts 1 or −1, by its hash, rather than 1. Default: true.
+        #[serde(default = "yes")]
+        alternate_sign: bool,
+    },
+}
+
+/// The distribution that training data has after `quantile`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema, serde::Serialize))]
+#[serde(rename_all = "lowercase")]
+pub enum QuantileOutput {
+    /// Uniform from 0 to 1.
+    #[default]
+    Uniform,
+    /// The standard normal distribution.
+    Normal,
+}
+
+/// What `cast` makes of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum CastTo {
+    /// A 64-bit integer.
+    Int,
+    /// A 64-bit float.
+    Float,
+}
+
+/// What becomes of an id outside 0 … size − 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema, serde::Serialize))]
+#[serde(rename_all = "lowercase")]
+pub enum IdOutside {
+    /// The row is refused.
+    #[default]
+    Error,
+    /// The nearer end.
+    Clip,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -189,4 +302,13 @@ fn one() -> f64 {
 
 fn one_bucket() -> u64 {
     1
+}
+
+/// The `eps` of torch's `nn.functional.normalize`.
+fn smallest_norm() -> f64 {
+    1e-12
+}
+
+fn yes() -> bool {
+    true
 }

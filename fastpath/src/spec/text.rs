@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-pub use super::op_text::{AgeUnit, CyclePart, HashName, HashText, IntsAs, OpText, Period};
+pub use super::op_text::{
+    AgeUnit, CastTo, CyclePart, HashName, HashText, IdOutside, IntsAs, OpText, Period, QuantileOutput,
+};
 
 #[cfg(test)]
 use super::{
@@ -123,6 +125,10 @@ pub struct InputText {
     pub dims: Option<Vec<i64>>,
     /// The jagged input whose offsets this holds: [rows + 1] values that begin with 0, INT64 or INT32. Default: none.
     pub offsets_of: Option<String>,
+    /// The input whose padded list this holds the lengths of: [rows] values, INT64 or INT32. Default: none.
+    pub lengths_of: Option<String>,
+    /// The input whose padded list this masks: as wide, 1 where a value is and 0 where padding is. Default: none.
+    pub mask_of: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -161,7 +167,9 @@ pub struct FeatureText {
     #[serde(default)]
     #[cfg_attr(test, schemars(schema_with = "schema::missing"))]
     pub missing: Option<toml::Value>,
-    /// The operations on each value, first to last. Default: none.
+    /// The values that callers may send, and what becomes of others. Default: every value.
+    pub range: Option<RangeText>,
+    /// The operations, first to last. Default: none.
     #[serde(default)]
     pub ops: Vec<OpText>,
     /// The input that takes the result. Default: none; the feature only serves crosses and ages.
@@ -216,7 +224,7 @@ pub enum TimeUnit {
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListText {
-    /// Most values of a row: the columns of a padded list, which needs it. Default for a jagged list: 65536 values.
+    /// Most values of a row: the columns of a padded list, which needs it. Default for other lists: 65536 values.
     #[cfg_attr(test, schemars(range(min = 1, max = MAX_LIST)))]
     pub max: Option<u32>,
     /// Which end of a list that is longer than `max` stays. Default: "last".
@@ -242,6 +250,63 @@ pub enum Keep {
     /// The last values.
     #[default]
     Last,
+}
+
+/// What callers may send, and what becomes of the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RangeText {
+    /// The least value, of the feature's type. Default: the type's least finite number.
+    pub min: Option<Bound>,
+    /// The greatest value, of the feature's type. Default: the type's greatest finite number.
+    pub max: Option<Bound>,
+    /// What becomes of a value outside. Default: "error".
+    #[serde(default)]
+    pub outside: Outside,
+    /// What becomes of NaN in a float feature. Default: "error".
+    pub nan: Option<OnNan>,
+}
+
+/// A number of the file, whose type is the feature's.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema), schemars(with = "f64"))]
+#[serde(untagged)]
+pub enum Bound {
+    Int(i64),
+    Float(f64),
+}
+
+/// What becomes of a number outside a range.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema, serde::Serialize))]
+#[serde(rename_all = "lowercase")]
+pub enum Outside {
+    /// The row is refused.
+    #[default]
+    Error,
+    /// The nearer bound.
+    Clip,
+    /// The row counts as one without the feature.
+    Missing,
+    /// The list goes on without the value.
+    Drop,
+}
+
+/// What becomes of NaN.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum OnNan {
+    /// The row is refused.
+    #[default]
+    Error,
+    /// The row counts as one without the feature.
+    Missing,
+    /// The list goes on without the value.
+    Drop,
+    /// It goes through the operations.
+    Pass,
 }
 
 #[derive(Clone, Debug, Deserialize)]
