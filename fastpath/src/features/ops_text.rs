@@ -19,6 +19,7 @@ pub(super) fn op_name(op: &OpText) -> &'static str {
         OpText::Hash(_) => "hash",
         OpText::Identity { .. } => "identity",
         OpText::Offset { .. } => "offset",
+        OpText::Table { .. } => "table",
         OpText::Hour {} => "hour",
         OpText::Weekday {} => "weekday",
         OpText::Day {} => "day",
@@ -94,6 +95,7 @@ fn op_text(op: &OpText) -> String {
         OpText::Vocab { oov_buckets, .. } => format!("vocab + {oov_buckets}"),
         OpText::Identity { size, .. } => format!("identity < {size}"),
         OpText::OneHot { size, .. } => format!("one_hot of {size}"),
+        OpText::Table { values } => format!("table of {}", values.len()),
         OpText::FeatureHasher { columns, .. } => format!("feature_hasher into {columns}"),
         op => op_name(op).to_owned(),
     }

@@ -59,6 +59,9 @@ pub enum OpText {
     Offset {
         add: i64,
     },
+    Table {
+        values: Vec<f64>,
+    },
     Hour {},
     Weekday {},
     Day {},
