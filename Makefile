@@ -127,6 +127,10 @@ format: $(STAMPS)/packages ## write the house format
 proto: $(STAMPS)/packages ## generate service/penstock/pb from proto/
 	$(BIN)/python proto/generate.py
 
+.PHONY: schema
+schema: ## write the JSON schema of model.toml, after a change in fastpath/src/spec/text.rs
+	cargo test --package fastpath --lib --quiet -- --ignored --exact spec::schema::write
+
 ##@ Ship
 
 .PHONY: image

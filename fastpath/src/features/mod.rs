@@ -22,7 +22,7 @@ mod layout;
 mod list_form;
 mod normal;
 mod number;
-mod ops_text;
+pub mod ops_text;
 mod padding;
 mod pipeline;
 mod place;
@@ -37,7 +37,7 @@ pub mod tensors;
 mod time;
 
 pub use compile::compile;
-pub use fault::RowsError;
+pub use fault::{FaultKind, RowsError};
 pub use json_values::non_finite;
 pub use program::Program;
 pub use rows::{Column, RowBlock};
