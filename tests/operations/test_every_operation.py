@@ -53,6 +53,7 @@ def _datatypes(name: str, table: dict[str, Any], values: list[Any]) -> tuple[str
         "standardize",
         "min_max",
         "quantile",
+        "table",
         "mean",
         "l2_normalize",
     }

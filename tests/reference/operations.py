@@ -165,7 +165,21 @@ def _cast(feature: Feature, values: Values, arguments: dict[str, Any]) -> I64 | 
     return numbers
 
 
-CATEGORICAL = {"vocab": _vocab, "hash": _hash, "identity": _identity, "offset": _offset, "cast": _cast}
+def _table(feature: Feature, values: Values, arguments: dict[str, Any]) -> F64:
+    numbers, ids = np.array(arguments["values"], np.float64), np.asarray(values, np.int64)
+    if ((ids < 0) | (ids >= len(numbers))).any():
+        raise RefusedError(feature.name, f"not in 0 … {len(numbers) - 1}")
+    return numbers[ids]
+
+
+CATEGORICAL = {
+    "table": _table,
+    "vocab": _vocab,
+    "hash": _hash,
+    "identity": _identity,
+    "offset": _offset,
+    "cast": _cast,
+}
 
 
 def _days(time: I64, per_second: int) -> NDArray[np.datetime64]:
