@@ -9,6 +9,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, Self, final
 
+import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import CapsuleType
 
@@ -30,12 +31,14 @@ __all__ = [
     "Queue",
     "RequestError",
     "SpecError",
+    "Table",
     "TensorSpec",
     "VersionStatistics",
     "__version__",
     "cores",
     "encode_columns",
     "encode_infer",
+    "transform_table",
 ]
 
 __version__: str
@@ -124,6 +127,65 @@ class ModelSpec:
 
     def transform(self, predict_request: bytes) -> list[Array]:
         """The tensors of a serialized PredictRequest, in forward's order. Raises RequestError."""
+
+@final
+class Table:
+    """Rows of training data, in the memory of those who hold them. Added to by one thread, read by any number."""
+
+    def __new__(cls, rows: int) -> Self:
+        """A table without columns yet."""
+
+    @staticmethod
+    def of_arrow(data: object) -> Table:
+        """Of what offers `__arrow_c_stream__` or `__arrow_c_array__`: a struct, whose fields are the features."""
+
+    @staticmethod
+    def of_records(records: Sequence[bytes]) -> Table:
+        """Of a serialized tf.Example a row."""
+
+    rows: int
+    def add_arrow(self, name: str, parts: Sequence[object]) -> None:
+        """A feature in arrays that follow each other, each offering `__arrow_c_array__`."""
+
+    def add_array(
+        self,
+        name: str,
+        dtype: str,
+        values: NDArray[np.uint8],
+        *,
+        row_lengths: NDArray[np.uint32] | None = None,
+        validity: bytes | None = None,
+    ) -> None:
+        """A feature of numbers: `values` is the memory of a contiguous array of `dtype`, numpy's name of it.
+
+        One value a row, or lists of `row_lengths` values; "none" is the dtype of lists that are all empty. A row whose
+        bit in `validity` (the lowest of the first byte is row 0) is not set lacks the feature.
+        """
+
+    def add_texts(
+        self,
+        name: str,
+        values: Sequence[str] | Sequence[bytes],
+        *,
+        row_lengths: NDArray[np.uint32] | None = None,
+        validity: bytes | None = None,
+    ) -> None:
+        """A feature of text or bytes, which are copied once."""
+
+def transform_table(
+    spec: ModelSpec,
+    table: Table,
+    allocate: Callable[[str, str, tuple[int, ...]], NDArray[np.uint8]],
+    *,
+    context: bytes | None = None,
+    threads: int = 1,
+    watch: Callable[[int], object] | None = None,
+) -> None:
+    """Builds the tensors of all rows in arrays that `allocate(name, datatype, shape)` makes.
+
+    `allocate` gives the new array's memory as bytes. `context` is a serialized Example. `watch` is called on this
+    thread now and then, with the rows that are done; what it raises ends the work. Raises RequestError.
+    """
 
 @final
 class Engine:

@@ -45,6 +45,7 @@ ONLY_IN = {
         "prediction",
         "program_table",
         "row_trace",
+        "training_rows",
     },
 }
 ENVIRONMENT_ONLY_IN = {"config"}

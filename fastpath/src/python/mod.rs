@@ -20,12 +20,15 @@ mod http;
 mod infer_call;
 mod loop_end;
 mod many_calls;
+mod memory;
 mod message;
+mod offline;
 mod prediction;
 mod program;
 mod queue;
 mod spec;
 mod statistics;
+mod table;
 
 use pyo3::create_exception;
 use pyo3::exceptions::PyValueError;
@@ -48,6 +51,8 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<program::ProgramLine>()?;
     module.add_class::<program::LineTrace>()?;
     module.add_class::<array::Array>()?;
+    module.add_class::<table::PyTable>()?;
+    module.add_function(wrap_pyfunction!(offline::transform_table, module)?)?;
     module.add_class::<engine::PyEngine>()?;
     module.add_class::<statistics::VersionStatistics>()?;
     module.add_class::<calls::Calls>()?;
