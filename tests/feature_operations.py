@@ -46,9 +46,7 @@ OPERATIONS = {
         "{ bucketize = { boundaries = [1.0, 2.0] } }", "float", [1.0, 7.0], [[1], [2]], "INT64"
     ),
     "vocab": Operation('{ vocab = { values = ["a", "b"] } }', "string", ["b", "c"], [[1], [2]], "INT64"),
-    "hash": Operation(
-        "{ hash = { buckets = 1 } }", "int", [[7, 8]], [[0, 0]], "INT64", "list = { jagged = true }"
-    ),
+    "hash": Operation("{ hash = { buckets = 1 } }", "int", [[7, 8]], [[0, 0]], "INT64", "list = { max = 3 }"),
     "identity": Operation("{ identity = { size = 3, default = 0 } }", "int", [2, 9], [[2], [0]], "INT64"),
     "offset": Operation(
         "{ identity = { size = 3 } }, { offset = { add = 10 } }", "int", [2], [[12]], "INT64"
