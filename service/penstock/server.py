@@ -29,7 +29,14 @@ from penstock.pb import inference_pb2, prediction_pb2, probe_pb2
 from penstock.reflection import Reflection
 from penstock.repository import Model
 from penstock.rpc_handlers import rpc_handlers
-from penstock.servicer import RAW_METHODS, InferenceServicer, PredictionServicer, ProbeServicer, Served
+from penstock.servicer import (
+    RAW_METHODS,
+    UNSERVED,
+    InferenceServicer,
+    PredictionServicer,
+    ProbeServicer,
+    Served,
+)
 
 _INFERENCE = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 _PREDICTION = prediction_pb2.DESCRIPTOR.services_by_name["Prediction"]
@@ -114,13 +121,13 @@ class _Server:
     async def _build(self, calls: Calls) -> _Parts:
         """Everything that listens. It is alive from here on, and ready once the models are."""
         settings = self._settings
-        served = Served(self._models, __version__, self._not_ready)
+        served = Served(self._models, __version__, self._not_ready, self._engine.statistics)
         streams = OpenStreams(calls.cancel, settings.max_stream_in_flight)
         server = grpc.aio.server(options=doors.server_options(settings))
         # In the order in which they are looked through for a call's method.
         server.add_generic_rpc_handlers(
             (
-                rpc_handlers(_INFERENCE, InferenceServicer(served, calls, streams), RAW_METHODS),
+                rpc_handlers(_INFERENCE, InferenceServicer(served, calls, streams), RAW_METHODS, UNSERVED),
                 rpc_handlers(_PREDICTION, PredictionServicer(calls, streams), RAW_METHODS),
                 rpc_handlers(_PROBE, ProbeServicer(served)),
             )

@@ -24,8 +24,9 @@ MAY_USE = {
     "engine": _GROUND | {"spec", "features", "metrics", "batch"},
     "door": _GROUND | {"grpc", "metrics", "batch", "engine"},
     "rest": _GROUND | {"grpc", "features", "metrics", "batch", "engine", "door"},
+    "offline": _GROUND | {"spec", "features", "batch", "engine"},
     PYTHON_DOOR: _GROUND
-    | {"grpc", "spec", "features", "metrics", "batch", "engine", "door", "rest", "client"},
+    | {"grpc", "spec", "features", "metrics", "batch", "engine", "door", "rest", "offline", "client"},
 }
 
 _NOT_CODE = re.compile(

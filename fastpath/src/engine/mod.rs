@@ -1,9 +1,11 @@
 //! A raw request in, the raw bytes of its answer out: which model it is for, how its rows are decoded, and
 //! how its answer is written.
 
-mod describe;
+pub mod describe;
+pub mod explain;
 pub mod model;
 mod parsed;
+mod probe;
 pub mod reply;
 pub mod routes;
 pub mod run;
@@ -134,8 +136,11 @@ impl Engine {
             Method::Predict => {
                 let request = PredictRequest::parse(message).map_err(|error| self.refuse(error.into()))?;
                 let version = self.version(request.model_name, request.model_version)?;
-                let outputs =
-                    Self::told(&version, version.model.select_outputs(request.outputs.iter().copied()))?;
+                let outputs = Self::told(
+                    &version,
+                    began,
+                    version.model.select_outputs(request.outputs.iter().copied()),
+                )?;
                 let block = version.model.decode_predict(&request, version.model.spec.max_batch_rows);
                 let rows_field = if request.columns.is_empty() { "examples" } else { "columns" };
                 let asked = (ReplyForm::Predict { receipt: request.receipt }, request.id, outputs);
@@ -165,13 +170,13 @@ impl Engine {
         caller: Caller,
         began: Instant,
     ) -> Result<Decoded, Status> {
-        let block = Self::told(&version, block.map_err(Status::from))?;
+        let block = Self::told(&version, began, block.map_err(Status::from))?;
         let allowed = 1..=version.model.spec.max_batch_rows;
         let counted = version.model.check_rows(rows_field, block.rows, allowed);
-        Self::told(&version, counted.map_err(Status::from))?;
+        Self::told(&version, began, counted.map_err(Status::from))?;
         let enqueued = Instant::now();
         let timeout = caller.timeout.unwrap_or(self.timeouts.default).min(self.timeouts.max);
-        let ticket = version.queue.ticket(caller.outbox, caller.token, began + timeout);
+        let ticket = version.queue.ticket(caller.outbox, caller.token, began, began + timeout);
         let decode_ns = u64::try_from((enqueued - began).as_nanos()).unwrap_or(u64::MAX);
         let reply = Reply { form, id: id.into(), outputs, version: Arc::clone(&version) };
         let request = Request { block, reply, ticket, enqueued, decode_ns, alone: false };
@@ -196,8 +201,8 @@ impl Engine {
     }
 
     /// Counts a refusal with the version that it is about.
-    fn told<T>(version: &Version, result: Result<T, Status>) -> Result<T, Status> {
-        result.inspect_err(|status| version.metrics.count(status.code, 1))
+    fn told<T>(version: &Version, began: Instant, result: Result<T, Status>) -> Result<T, Status> {
+        result.inspect_err(|status| version.metrics.count(status.code, 1, began.elapsed()))
     }
 
     /// Refuses new calls from now on; accepted ones finish.

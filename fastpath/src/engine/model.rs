@@ -10,6 +10,7 @@ use crate::batch::{ColumnLayout, OffsetType};
 use crate::features::program::{ColumnPlan, Field, FieldShape};
 use crate::features::{Program, RowBlock, RowsError, columns, compile, examples, json_rows, tensors};
 use crate::spec::error::nearest;
+use crate::spec::model::PaddingOf;
 use crate::spec::text::{FeatureType, TimeUnit};
 use crate::spec::{InputSpec, ModelSpec, SpecError};
 use crate::status::Status;
@@ -45,6 +46,7 @@ pub struct TensorInfo {
     pub shape: Vec<i64>,
     /// The jagged input whose offsets this is.
     pub offsets_of: Option<String>,
+    pub padding_of: Option<PaddingOf>,
 }
 
 /// The places of the wanted outputs among the model's; all of them in order is the usual case.
@@ -209,7 +211,7 @@ impl Model {
                 FieldShape::List => vec![-1, -1],
                 FieldShape::Fixed(length) => vec![-1, length as i64],
             };
-            TensorInfo { name: field.name.clone(), datatype, shape, offsets_of: None }
+            TensorInfo { name: field.name.clone(), datatype, shape, offsets_of: None, padding_of: None }
         });
         fields.collect()
     }
@@ -242,6 +244,7 @@ impl Model {
             datatype: input.datatype,
             shape: shape(argument, input),
             offsets_of: input.offsets_of.clone(),
+            padding_of: input.padding_of.clone(),
         };
         self.arguments.iter().zip(&self.spec.inputs).map(info).collect()
     }
@@ -253,6 +256,7 @@ impl Model {
             datatype: output.datatype,
             shape: rows_of(&output.dims),
             offsets_of: None,
+            padding_of: None,
         };
         self.spec.outputs.iter().map(info).collect()
     }

@@ -50,7 +50,8 @@ impl Engine {
     ) -> Result<Arc<Ticket>, Status> {
         self.check_open()?;
         let version = self.version(request.model_name, request.model_version)?;
-        let outputs = Self::told(&version, version.model.select_outputs(request.outputs.iter().copied()))?;
+        let outputs =
+            Self::told(&version, began, version.model.select_outputs(request.outputs.iter().copied()))?;
         let block = version.model.decode_json(request.context, request.rows);
         let asked = (ReplyForm::Predict { receipt: request.receipt }, request.id, outputs);
         Self::push(self.decoded(version, ("rows", block), asked, caller, began)?)
@@ -69,7 +70,7 @@ impl Engine {
         }
         let version = self.version(request.model_name, request.model_version)?;
         let names = request.outputs.iter().map(|output| output.name);
-        let outputs = Self::told(&version, version.model.select_outputs(names))?;
+        let outputs = Self::told(&version, began, version.model.select_outputs(names))?;
         let block = version.model.decode_infer(request);
         let asked = (ReplyForm::Infer, request.id, outputs);
         self.decoded(version, ("inputs", block), asked, caller, began)

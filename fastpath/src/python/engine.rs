@@ -12,6 +12,7 @@ use super::door::{DoorSettings, Pem, PyDoor, UpstreamAt};
 use super::http::{HttpSettings, PyHttpPort};
 use super::queue::PyQueue;
 use super::spec::PyModelSpec;
+use super::statistics::VersionStatistics;
 use crate::engine::{Engine, Model, Timeouts};
 use crate::metrics::Listener;
 
@@ -68,6 +69,10 @@ impl PyEngine {
     #[pyo3(signature = (name, version, reason))]
     fn set_unavailable(&self, name: &str, version: Option<u64>, reason: &str) {
         self.engine.routes.set_unavailable(name, version, reason);
+    }
+
+    fn statistics(&self, name: &str, version: u64) -> Option<VersionStatistics> {
+        self.engine.metrics.find(name, version).map(|metrics| VersionStatistics::of(&metrics))
     }
 
     fn drain(&self) {
