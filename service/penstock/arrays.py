@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from penstock._fastpath import Array
 
-# Of the tensors that features fill. numpy has no BF16: its bit patterns.
+# Of tensors that features fill. numpy has no BF16: its bit patterns.
 DTYPES = {
     "FP64": np.float64,
     "FP32": np.float32,

@@ -139,6 +139,7 @@ fn marks(op: &OpText, use_: &Use, before: Option<&Values>, after: &Values) -> Ve
         | OpText::Bucketize { .. }
         | OpText::Hash(_)
         | OpText::Offset { .. }
+        | OpText::Table { .. }
         | OpText::Hour {}
         | OpText::Weekday {}
         | OpText::Day {}

@@ -26,6 +26,7 @@ pub(super) fn op_name(op: &OpText) -> &'static str {
         OpText::Hash(_) => "hash",
         OpText::Identity { .. } => "identity",
         OpText::Offset { .. } => "offset",
+        OpText::Table { .. } => "table",
         OpText::Hour {} => "hour",
         OpText::Weekday {} => "weekday",
         OpText::Day {} => "day",
@@ -75,6 +76,7 @@ fn operation(op: &OpText, pipeline: &Pipeline) -> String {
             format!("{name}, {} if empty", number(*empty))
         }
         OpText::OneHot { size, .. } => format!("{name} of {size}"),
+        OpText::Table { values } => format!("{name} of {}", numbers(values)),
         OpText::FeatureHasher { columns, .. } => format!("{name} into {columns}"),
         OpText::Log1p {}
         | OpText::SignedLog {}

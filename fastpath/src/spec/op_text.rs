@@ -110,6 +110,12 @@ pub enum OpText {
         add: i64,
     },
     /// The hour of a timestamp, 0 to 23, UTC.
+    /// The number at the id's place in a list, such as a statistic of each value of a vocabulary.
+    Table {
+        /// The number of each id, that of 0 first.
+        #[cfg_attr(test, schemars(length(min = 1)))]
+        values: Vec<f64>,
+    },
     Hour {},
     /// The weekday of a timestamp, Monday 0 to Sunday 6, UTC.
     Weekday {},
