@@ -84,10 +84,10 @@ def _offset(draw: st.DrawFn) -> Sample:
 
 @st.composite
 def _table(draw: st.DrawFn) -> Sample:
-    numbers = draw(st.lists(any_float, min_size=1, max_size=9))
-    places = st.integers(0, len(numbers) - 1)
+    numbers = draw(st.lists(st.floats(), min_size=1, max_size=10))
+    ids = st.integers(0, len(numbers) - 1)
     return {"type": "int", "ops": [{"table": {"values": numbers}}]}, draw(
-        st.lists(places, min_size=1, max_size=20)
+        st.lists(ids, min_size=1, max_size=20)
     )
 
 

@@ -157,7 +157,10 @@ INTS: list[tuple[dict[str, Any], list[tuple[int, float]]]] = [
     ({"identity": {"size": 4}}, [(0, 0), (3, 3)]),
     ({"identity": {"size": 4, "outside": "clip"}}, [(-1, 0), (4, 3), (-(2**63), 0), (2**63 - 1, 3)]),
     ({"identity": {"size": 4, "default": 1}}, [(-1, 1), (4, 1), (3, 3)]),
-    ({"table": {"values": [0.5, NAN, -INF, -0.0]}}, [(0, 0.5), (1, NAN), (2, -INF), (3, -0.0)]),
+    (
+        {"table": {"values": [-0.0, NAN, INF, SMALLEST]}},
+        [(0, -0.0), (1, NAN), (2, INF), (3, SMALLEST)],
+    ),
     ({"offset": {"add": 5}}, [(0, 5), (-5, 0), (2**63 - 6, 2**63 - 1)]),
     ({"vocab": {"values": [-(2**63), 0], "oov_buckets": 1}}, [(-(2**63), 0), (0, 1), (1, 2)]),
 ]
@@ -301,7 +304,6 @@ REFUSALS: list[tuple[dict[str, Any], str, Any, str]] = [
     ),
     ({"type": "int", "ops": [{"identity": {"size": 4}}]}, "INT64", 4, "must be 0 to 3, but 4 came"),
     ({"type": "int", "ops": [{"identity": {"size": 4}}]}, "INT64", -1, "must be 0 to 3, but -1 came"),
-    ({"type": "int", "ops": [{"table": {"values": [0.5]}}]}, "FP32", 1, "must be 0 to 0, but 1 came"),
     ({"type": "int", "ops": [{"one_hot": {"size": 4}}]}, "FP32", 4, "must be 0 to 3, but 4 came"),
     (
         {"type": "string", "ops": [{"vocab": {"values": ["a"], "oov_buckets": 0}}]},

@@ -53,9 +53,9 @@ def _datatypes(name: str, table: dict[str, Any], values: list[Any]) -> tuple[str
         "standardize",
         "min_max",
         "quantile",
-        "table",
         "mean",
         "l2_normalize",
+        "table",
     }
     number |= table["ops"][0].get("cast", {}).get("to") == "float"
     if number or (table["type"] == "float" and name in {"sum", "max", "min"}):

@@ -166,18 +166,16 @@ def _cast(feature: Feature, values: Values, arguments: dict[str, Any]) -> I64 | 
 
 
 def _table(feature: Feature, values: Values, arguments: dict[str, Any]) -> F64:
-    numbers, ids = np.array(arguments["values"], np.float64), np.asarray(values, np.int64)
-    if ((ids < 0) | (ids >= len(numbers))).any():
-        raise RefusedError(feature.name, f"not in 0 … {len(numbers) - 1}")
-    return numbers[ids]
+    table = np.array(arguments["values"], np.float64)
+    return table[_identity(feature, values, {"size": len(table)})]
 
 
 CATEGORICAL = {
-    "table": _table,
     "vocab": _vocab,
     "hash": _hash,
     "identity": _identity,
     "offset": _offset,
+    "table": _table,
     "cast": _cast,
 }
 
