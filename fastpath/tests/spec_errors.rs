@@ -233,25 +233,94 @@ fn errors_of_lists_and_defaults_name_the_feature_the_value_and_what_is_allowed()
 #[test]
 fn errors_of_jagged_inputs_name_the_input_and_what_it_needs() {
     let jagged = "name = \"f\"\ntype = \"int\"\nlist = { jagged = true }\n";
-    assert_feature_says(&format!("{jagged}to = \"ids\""), &["`f` cannot go to `ids`", "exactly one feature"]);
+    assert_feature_says(
+        &format!("{jagged}to = \"ids\""),
+        &["`f` cannot go to `ids`", "jagged lists or none"],
+    );
     let history = "[[input]]\nname = \"history\"\ndatatype = \"INT64\"\n";
     let offsets = "[[input]]\nname = \"o\"\ndatatype = \"INT64\"\noffsets_of = \"history\"\n";
     let feature = format!("[[feature]]\n{jagged}to = \"history\"\n");
     assert_says(
         &format!("{history}{TENSORS}{feature}"),
-        &["`history` is jagged", "exactly one other", "offsets_of = \"history\""],
+        &["`history` is jagged", "offsets_of or lengths_of = \"history\""],
     );
-    let two = offsets.replace("\"o\"", "\"p\"");
-    assert_says(
-        &format!("{history}{offsets}{two}{TENSORS}{feature}"),
-        &["`history` is jagged", "exactly one"],
-    );
+    let lengths = "[[input]]\nname = \"o\"\ndatatype = \"INT64\"\nlengths_of = \"ids\"\n";
+    assert_says(&format!("{lengths}{TENSORS}"), &["`ids` is not jagged", "`o`", "lengths_of = \"ids\""]);
     assert_says(
         &format!("{history}dims = [2]\n{offsets}{TENSORS}{feature}"),
         &["`history` is jagged", "dims must be left out"],
     );
-    let second = feature.replace("\"f\"", "\"g\"");
-    assert_says(&format!("{history}{offsets}{TENSORS}{feature}{second}"), &["`g` cannot go to `history`"]);
+    let padded = feature.replace("\"f\"", "\"g\"").replace("jagged = true", "max = 3");
+    assert_says(&format!("{history}{offsets}{TENSORS}{feature}{padded}"), &["`g` cannot go to `history`"]);
+    let with = |keys: &str| format!("{history}{offsets}{TENSORS}{feature}[[input]]\nname = \"w\"\n{keys}\n");
+    assert_says(
+        &with("datatype = \"INT64\"\noffsets_of = \"history\"\nlengths_of = \"history\""),
+        &["`w` has offsets_of and lengths_of", "one thing"],
+    );
+    assert_says(
+        &with("datatype = \"INT64\"\nlengths_of = \"history\"\ninclude_last = false"),
+        &["`w` has include_last", "only offsets"],
+    );
+    assert_says(
+        &with("datatype = \"INT64\"\nlengths_of = \"histori\""),
+        &["`w` has lengths_of = `histori`", "did you mean `history`?"],
+    );
+}
+
+#[test]
+fn errors_of_weights_name_what_they_weigh_and_what_must_be_equal() {
+    let jagged = |name: &str, kind: &str, list: &str, more: &str| {
+        format!("[[feature]]\nname = \"{name}\"\ntype = \"{kind}\"\nlist = {list}\n{more}\n")
+    };
+    let inputs = "[[input]]\nname = \"history\"\ndatatype = \"INT64\"\n\
+                  [[input]]\nname = \"o\"\ndatatype = \"INT64\"\noffsets_of = \"history\"\n\
+                  [[input]]\nname = \"w\"\ndatatype = \"FP32\"\nweights_of = \"history\"\n";
+    let form = "{ jagged = true, max = 5 }";
+    let values = jagged("f", "int", form, "to = \"history\"");
+    let weighed = |weights: &str| format!("{inputs}{TENSORS}{values}{weights}");
+    assert_says(&weighed(""), &["`w` weighs `history`", "as many jagged features", "1, not 0"]);
+    let weight = jagged("g", "float", form, "to = \"w\"");
+    assert_says(&weighed(&format!("{weight}{}", weight.replace("\"g\"", "\"h\""))), &["1, not 2"]);
+    let longer = jagged("g", "float", "{ jagged = true }", "to = \"w\"");
+    assert_says(&weighed(&longer), &["`g` weighs `f`", "same max and keep"]);
+    let default = jagged("g", "float", form, "to = \"w\"\nmissing = [1.0]");
+    assert_says(&weighed(&default), &["the default of feature `g`", "as many values as `f`, 0, but 1 came"]);
+    let input = inputs.replace("weights_of", "per = \"row\"\nweights_of");
+    assert_says(&format!("{input}{TENSORS}{values}{weight}"), &["`w` has per", "leave it out"]);
+}
+
+#[test]
+fn errors_of_per_request_inputs_say_what_is_missing() {
+    let once = TENSORS.replacen("datatype = \"FP32\"", "datatype = \"FP32\"\nper = \"request\"", 1);
+    assert_says(&once, &["`dense` has per = \"request\"", "holds = \"request_index\"", "several requests"]);
+    let index = |datatype: &str| {
+        format!("[[input]]\nname = \"i\"\ndatatype = \"{datatype}\"\nholds = \"request_index\"\n")
+    };
+    assert_says(
+        &format!("{}{TENSORS}", index("INT64")),
+        &["`i` holds the request index", "per = \"request\""],
+    );
+    assert_says(&format!("{}{once}", index("FP32")), &["`i` holds the request index", "INT64 or INT32"]);
+    let output = "[[output]]\nname = \"y\"\ndatatype = \"FP32\"\n";
+    assert_says(&format!("{}dims = []\n{output}", index("INT64")), &["`i` has holds", "needs features"]);
+    let plain = "[[input]]\nname = \"x\"\ndatatype = \"FP32\"\ndims = [2]\nper = \"request\"\n";
+    assert_says(&format!("{plain}{output}"), &["`x` has per = \"request\"", "needs features"]);
+}
+
+#[test]
+fn now_is_a_default_of_scalar_timestamps_alone() {
+    let feature = |kind: &str, more: &str| {
+        format!("name = \"f\"\ntype = \"{kind}\"\nmissing = \"now\"\n{more}\nto = \"ids\"")
+    };
+    assert_feature_says(&feature("int", ""), &["`f` has missing = \"now\"", "not of type int"]);
+    assert_feature_says(
+        &feature("timestamp", "list = { max = 2 }\nops = [{ hour = {} }]"),
+        &["`f` is a list", "missing must be a list"],
+    );
+    assert_feature_says(
+        "name = \"f\"\ntype = \"timestamp\"\nmissing = \"later\"\nops = [{ hour = {} }]\nto = \"ids\"",
+        &["`f` has missing = \"later\"", "not of type timestamp"],
+    );
 }
 
 #[test]

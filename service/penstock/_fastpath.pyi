@@ -19,6 +19,7 @@ __all__ = [
     "Calls",
     "Channel",
     "ChannelCalls",
+    "DecodedRows",
     "Door",
     "Engine",
     "ManyCalls",
@@ -52,6 +53,11 @@ class TensorSpec:
     datatype: str  # an Open Inference Protocol datatype, such as "FP32"
     shape: list[int]  # with the batch axis first; -1: any size
     offsets_of: str | None  # the jagged input whose offsets this is
+    lengths_of: str | None  # the jagged input whose lengths this is
+    weights_of: str | None  # the jagged input whose weights this is
+    per_request: (
+        bool  # a request that shares its values among its rows has one row of it, and not each row its own
+    )
 
 @final
 class Array:
@@ -63,6 +69,10 @@ class Array:
     def __dlpack__(self, *, stream: None = None, **_options: object) -> CapsuleType: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
     def tobytes(self) -> bytes: ...
+
+@final
+class DecodedRows:
+    """The rows of one request on their way to tensors."""
 
 @final
 class ModelSpec:
@@ -90,6 +100,12 @@ class ModelSpec:
 
     def transform(self, predict_request: bytes) -> list[Array]:
         """The tensors of a serialized PredictRequest, in forward's order. Raises RequestError."""
+
+    def decode(self, predict_request: bytes) -> DecodedRows:
+        """The rows of a serialized PredictRequest. Raises RequestError."""
+
+    def pack(self, parts: Sequence[DecodedRows]) -> list[Array]:
+        """The tensors of all parts' rows, in forward's order. Raises RequestError where they are too many."""
 
 @final
 class Engine:

@@ -10,10 +10,9 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from penstock._fastpath import ModelSpec, RequestError, TensorSpec
+from penstock._fastpath import DecodedRows, ModelSpec, RequestError, TensorSpec
 from penstock.arrays import named_arrays
 from penstock.predict_request import PredictOptions, encode_context, encode_request, request_rows
 from penstock.rows import Rows
@@ -34,7 +33,6 @@ class FeatureSpec:
         self._options = PredictOptions(
             spec.name, ms_features=frozenset(name for name in kinds if kinds[name].startswith(_TIMESTAMP_MS))
         )
-        self._offsets_inputs = frozenset(entry.name for entry in spec.inputs if entry.offsets_of is not None)
 
     @classmethod
     def load(cls, folder: str | PathLike[str], version: int | None = None) -> FeatureSpec:
@@ -74,8 +72,9 @@ class FeatureSpec:
         `rows` is whatever `Client.predict` takes: a list of dicts, a dict of columns, a data
         frame, or a list of serialized tf.Example records; `context` holds features that all rows
         share. Arrays have the inputs' dtypes and shapes with the rows on the first axis; a jagged
-        input has shape [total] and its offsets [rows + 1]. BF16 comes as uint16 bit patterns.
-        The arrays are the caller's own, writable and row-major.
+        input has shape [total] and its offsets [rows + 1]; an input with `per = "request"` has one
+        row where its features come in the context alone. BF16 comes as uint16 bit patterns. The
+        arrays are the caller's own, writable and row-major.
 
         Raises RowsError for rows that cannot be encoded and RequestError for rows that the model
         refuses; both name row and feature.
@@ -83,34 +82,18 @@ class FeatureSpec:
         table = request_rows(rows)
         shared = None if context is None else encode_context(self._options, context)
         chunk_rows = min(_CHUNK_ROWS, self.spec.max_batch_rows)
-        chunks: list[dict[str, NDArray[Any]]] = []
+        chunks: list[DecodedRows] = []
         for start in range(0, table.rows, chunk_rows):
             stop = min(start + chunk_rows, table.rows)
             try:
-                arrays = self.spec.transform(encode_request(self._options, table.slice(start, stop), shared))
+                chunks.append(
+                    self.spec.decode(encode_request(self._options, table.slice(start, stop), shared))
+                )
             except RequestError as error:
                 if start == 0:
                     raise
                 message = f"in rows {start} to {stop - 1}, counted from {start}: {error}"
                 raise RequestError(message) from None
-            chunks.append(named_arrays(arrays))
-        return self._joined(chunks)
-
-    def _joined(self, chunks: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-        # Of one chunk too: what the engine gives is a view of its memory, read-only.
-        joined: dict[str, NDArray[Any]] = {}
-        for name in chunks[0]:
-            parts = [chunk[name] for chunk in chunks]
-            joined[name] = _joined_offsets(parts) if name in self._offsets_inputs else np.concatenate(parts)
-        return joined
-
-
-def _joined_offsets(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Offsets of the parts laid end to end; each part's last offset is its number of values."""
-    offsets = np.concatenate([parts[0][:1], *(np.diff(part) for part in parts)], dtype=np.int64)
-    offsets = np.cumsum(offsets)
-    if offsets[-1] > np.iinfo(parts[0].dtype).max:
-        raise OverflowError(
-            f"{offsets[-1]} values are too many for {parts[0].dtype} offsets; transform fewer rows"
-        )
-    return offsets.astype(parts[0].dtype)
+        arrays = named_arrays(self.spec.pack(chunks))
+        # What the engine gives is a view of its memory, read-only.
+        return {name: array.copy() for name, array in arrays.items()}

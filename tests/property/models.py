@@ -281,18 +281,39 @@ def _place(draw: st.DrawFn, features: list[Feature]) -> tuple[list[dict[str, Any
             feature.table["list"] = draw(list_forms())
         datatype = draw(st.sampled_from(DATATYPES[feature.gives]))
         group = f"{datatype.lower()}_{'exact' if feature.exact else 'approximate'}"
-        jagged = feature.table.get("list", {}).get("jagged")
-        if jagged:
-            group = f"{feature.table['name']}_{group}"
-            offsets = {"name": f"{group}_offsets", "datatype": draw(st.sampled_from(["INT64", "INT32"]))}
-            inputs[offsets["name"]] = offsets | {"offsets_of": group}
+        if feature.table.get("list", {}).get("jagged"):
+            group = f"{group}_{draw(st.sampled_from(['lists', 'more_lists']))}"
+        if draw(st.integers(0, 3)) == 0:
+            group = f"{group}_once"
+        if "lists" in group and group not in inputs:
+            inputs.update((division["name"], division) for division in draw(divisions(group)))
         if datatype == "BOOL" and "list" in feature.table:
             feature.table["list"].pop("pad", None)
         inputs[group] = {"name": group, "datatype": datatype}
+        if group.endswith("_once"):
+            inputs[group]["per"] = "request"
+            inputs["index"] = {"name": "index", "datatype": "INT64", "holds": "request_index"}
         feature.table["to"] = group
         if not feature.exact:
             approximate.add(group)
     return draw(st.permutations(list(inputs.values()))), approximate
+
+
+@st.composite
+def divisions(draw: st.DrawFn, values: str) -> list[dict[str, Any]]:
+    """The inputs that divide a jagged one into lists: its lengths, its offsets, or both."""
+    kinds = draw(st.lists(st.sampled_from(["offsets", "starts", "lengths"]), min_size=1, unique=True))
+    tables = []
+    for kind in kinds:
+        table: dict[str, Any] = {
+            "name": f"{kind}_of_{values}",
+            "datatype": draw(st.sampled_from(["INT64", "INT32"])),
+            "lengths_of" if kind == "lengths" else "offsets_of": values,
+        }
+        if kind == "starts" or (kind == "offsets" and draw(st.booleans())):
+            table["include_last"] = kind == "offsets"
+        tables.append(table)
+    return tables
 
 
 def _crosses(draw: st.DrawFn, features: list[Feature], inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::model::{Model, TensorInfo};
-use crate::features::program::{ColumnPlan, Late, Program, Target};
+use crate::features::program::{ColumnForm, Late, Program, Target};
+use crate::spec::Role;
 
 impl Model {
     /// What the model takes and gives, a line each.
@@ -22,12 +23,13 @@ impl Model {
             tensors
                 .into_iter()
                 .map(|tensor| {
-                    let offsets = tensor.offsets_of.map_or_else(String::new, |of| format!("offsets of {of}"));
+                    let once = if tensor.per_request { "once a request" } else { "" };
+                    let role = [role(&tensor.role).as_str(), once].join(" ").trim().to_owned();
                     [
                         kind.to_owned(),
                         tensor.name,
                         format!("{} {:?}", tensor.datatype.name(), tensor.shape),
-                        offsets,
+                        role,
                     ]
                 })
                 .collect::<Vec<_>>()
@@ -62,13 +64,31 @@ impl Model {
     }
 
     fn place(&self, program: &Program, target: Target) -> String {
-        let data = self.spec.inputs.iter().filter(|input| input.offsets_of.is_none());
-        let name = data.map(|input| input.name.as_str()).nth(target.column).unwrap_or_default();
-        match (program.columns.get(target.column), target.width) {
-            (Some(ColumnPlan::Jagged), _) => format!("{name} (jagged)"),
+        let place = program.inputs.iter().position(|columns| columns.contains(&target.column));
+        let data = self.spec.inputs.iter().filter(|input| input.carries_data());
+        let name =
+            place.and_then(|place| data.map(|input| input.name.as_str()).nth(place)).unwrap_or_default();
+        match (program.columns.get(target.column).map(|plan| &plan.form), target.width) {
+            (Some(ColumnForm::Jagged { .. }), _) => {
+                let key = place.and_then(|place| program.inputs.get(place)).filter(|all| all.len() > 1);
+                let key = key.and_then(|all| all.iter().position(|column| *column == target.column));
+                key.map_or_else(|| format!("{name} (jagged)"), |key| format!("{name} (jagged, key {key})"))
+            }
             (_, 1) => format!("{name}[{}]", target.offset),
             (_, width) => format!("{name}[{}:{}]", target.offset, target.offset + width),
         }
+    }
+}
+
+/// What an input holds, where that is not plain values.
+fn role(role: &Role) -> String {
+    match role {
+        Role::Values => String::new(),
+        Role::Weights { of } => format!("weights of {of}"),
+        Role::Offsets { of, include_last: true } => format!("offsets of {of}"),
+        Role::Offsets { of, include_last: false } => format!("offsets of {of}, without the last"),
+        Role::Lengths { of } => format!("lengths of {of}"),
+        Role::RequestIndex => "request of each row".to_owned(),
     }
 }
 

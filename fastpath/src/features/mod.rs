@@ -6,6 +6,7 @@
 mod builder;
 mod category;
 mod cell;
+pub mod clock;
 pub mod columns;
 mod compile;
 mod compile_ops;
@@ -13,6 +14,7 @@ mod default;
 pub mod examples;
 pub mod fault;
 pub mod hash;
+mod late;
 mod layout;
 mod list_form;
 mod number;
@@ -26,6 +28,7 @@ pub mod template;
 pub mod tensors;
 mod time;
 
+pub use clock::Clock;
 pub use compile::compile;
 pub use fault::RowsError;
 pub use program::Program;

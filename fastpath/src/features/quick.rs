@@ -30,7 +30,7 @@ impl Quick {
     /// None where the field needs the general way.
     #[must_use]
     pub fn of(field: &Field, uses: &[Use]) -> Option<Self> {
-        let ([only], None) = (uses, field.slot) else { return None };
+        let ([only], None, false) = (uses, field.slot, field.per_request) else { return None };
         let target = only.target.filter(|_| !only.late)?;
         match (field.kind, &only.list) {
             (FeatureType::Float, ListForm::Scalar) if only.pipeline.element == Element::Fp32 => {

@@ -42,6 +42,7 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("RequestError", module.py().get_type::<RequestError>())?;
     module.add_class::<spec::TensorSpec>()?;
     module.add_class::<spec::PyModelSpec>()?;
+    module.add_class::<spec::DecodedRows>()?;
     module.add_class::<array::Array>()?;
     module.add_class::<engine::PyEngine>()?;
     module.add_class::<calls::Calls>()?;

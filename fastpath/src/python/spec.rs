@@ -13,6 +13,8 @@ use crate::engine::Model;
 use crate::engine::model::TensorInfo;
 use crate::engine::run::tensors;
 use crate::features::program::FieldShape;
+use crate::features::{Clock, RowBlock};
+use crate::spec::Role;
 use crate::spec::text::TimeUnit;
 use crate::wire::predict_request::{MAX_ROWS, PredictRequest};
 
@@ -21,24 +23,41 @@ pub struct TensorSpec {
     name: String,
     datatype: String,
     shape: Vec<i64>,
-    /// The jagged input whose offsets this is.
+    /// The jagged input whose offsets, lengths or weights this is.
     offsets_of: Option<String>,
+    lengths_of: Option<String>,
+    weights_of: Option<String>,
+    per_request: bool,
 }
 
 impl TensorSpec {
     fn of(info: TensorInfo) -> Self {
+        let (mut offsets_of, mut lengths_of, mut weights_of) = (None, None, None);
+        match info.role {
+            Role::Offsets { of, .. } => offsets_of = Some(of),
+            Role::Lengths { of } => lengths_of = Some(of),
+            Role::Weights { of } => weights_of = Some(of),
+            Role::Values | Role::RequestIndex => {}
+        }
         Self {
             name: info.name,
             datatype: info.datatype.name().to_owned(),
             shape: info.shape,
-            offsets_of: info.offsets_of,
+            offsets_of,
+            lengths_of,
+            weights_of,
+            per_request: info.per_request,
         }
     }
 }
 
+/// The rows of one request, decoded.
+#[pyclass(frozen, module = "penstock._fastpath")]
+pub struct DecodedRows(RowBlock);
+
 #[pyclass(frozen, name = "ModelSpec", module = "penstock._fastpath")]
 pub struct PyModelSpec {
-    /// Taken apart and compiled again when a version is added: `load` is cheap, and specs are not shared.
+    /// Without a clock, as no request is served by it. Taken apart and compiled again when a version is added: `load` is cheap, and specs are not shared.
     pub folder: PathBuf,
     pub model: Model,
 }
@@ -48,9 +67,10 @@ impl PyModelSpec {
     #[staticmethod]
     #[pyo3(signature = (model_folder, version = None))]
     fn load(py: Python<'_>, model_folder: PathBuf, version: Option<u64>) -> PyResult<Self> {
-        let model = py
+        let mut model = py
             .detach(|| Model::load(&model_folder, version))
             .map_err(|error| SpecError::new_err(error.to_string()))?;
+        model.clock = Clock::None;
         Ok(Self { folder: model_folder, model })
     }
 
@@ -125,13 +145,28 @@ impl PyModelSpec {
     }
 
     fn transform(&self, py: Python<'_>, predict_request: &[u8]) -> PyResult<Vec<Array>> {
-        let packed = py.detach(|| {
+        let rows = self.decode(py, predict_request)?;
+        self.packed(py, &[&rows.0])
+    }
+
+    fn decode(&self, py: Python<'_>, predict_request: &[u8]) -> PyResult<DecodedRows> {
+        let block = py.detach(|| {
             let request = PredictRequest::parse(predict_request).map_err(|error| error.to_string())?;
-            let block = self.model.decode_predict(&request, MAX_ROWS).map_err(|error| error.to_string())?;
-            tensors(&self.model, &[&block], &Arc::new(BufferPool::default()))
-                .map_err(|error| error.to_string())
+            self.model.decode_predict(&request, MAX_ROWS).map_err(|error| error.to_string())
         });
-        let packed = packed.map_err(RequestError::new_err)?;
+        block.map(DecodedRows).map_err(RequestError::new_err)
+    }
+
+    fn pack(&self, py: Python<'_>, parts: Vec<PyRef<'_, DecodedRows>>) -> PyResult<Vec<Array>> {
+        let blocks: Vec<&RowBlock> = parts.iter().map(|rows| &rows.0).collect();
+        self.packed(py, &blocks)
+    }
+}
+
+impl PyModelSpec {
+    fn packed(&self, py: Python<'_>, blocks: &[&RowBlock]) -> PyResult<Vec<Array>> {
+        let packed = py.detach(|| tensors(&self.model, blocks, &Arc::new(BufferPool::default())));
+        let packed = packed.map_err(|error| RequestError::new_err(error.to_string()))?;
         Ok(packed.into_iter().map(Array::of).collect())
     }
 }

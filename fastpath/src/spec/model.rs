@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::{Fault, SpecError};
-use super::text::{InputText, ModelText, OutputText};
+use super::inputs::{InputSpec, checked_inputs};
+use super::text::{ModelText, OutputText};
 use crate::wire::Datatype;
 use crate::wire::infer_request::{MAX_DIMS, MAX_TENSORS};
 use crate::wire::predict_request::MAX_ROWS;
@@ -29,17 +30,6 @@ pub struct ModelSpec {
     pub text: ModelText,
     /// Where files named in the text are looked up, first to last.
     pub folders: Vec<PathBuf>,
-}
-
-/// One argument of `forward`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InputSpec {
-    pub name: String,
-    pub datatype: Datatype,
-    /// The shape of one row as written; none where features decide.
-    pub dims: Option<Vec<i64>>,
-    /// The jagged input whose offsets this is.
-    pub offsets_of: Option<String>,
 }
 
 /// One tensor that `forward` returns.
@@ -112,70 +102,6 @@ impl ModelSpec {
     }
 }
 
-fn checked_inputs(text: &ModelText) -> Result<Vec<InputSpec>, Fault> {
-    if text.input.is_empty() || text.input.len() > MAX_TENSORS {
-        return Err(Fault::new(format!(
-            "the file has {} [[input]] tables; forward's arguments need 1 to {MAX_TENSORS}",
-            text.input.len()
-        )));
-    }
-    let mut inputs: Vec<InputSpec> = Vec::new();
-    for input in &text.input {
-        let offset = input.span().start;
-        let input =
-            checked_input(input.get_ref(), text.feature.is_empty()).map_err(|fault| fault.at(offset))?;
-        if inputs.iter().any(|other| other.name == input.name) {
-            return Err(Fault::new(format!("input `{}` is there twice", input.name)).at(offset));
-        }
-        inputs.push(input);
-    }
-    for (spec, input) in inputs.iter().zip(&text.input) {
-        let Some(of) = &spec.offsets_of else { continue };
-        if !inputs.iter().any(|other| other.name == *of && other.offsets_of.is_none()) {
-            let fault = Fault::new(format!(
-                "input `{}` has offsets_of = `{of}`, but there is no such input",
-                spec.name
-            ));
-            return Err(fault.at(input.span().start));
-        }
-    }
-    Ok(inputs)
-}
-
-fn checked_input(input: &InputText, without_features: bool) -> Result<InputSpec, Fault> {
-    check_name("an input's name", &input.name)?;
-    let datatype = tensor_datatype(&input.name, &input.datatype)?;
-    if let Some(dims) = &input.dims {
-        check_dims(&input.name, dims)?;
-    }
-    if without_features && input.dims.is_none() {
-        return Err(Fault::new(format!(
-            "input `{}` needs dims, the shape of one row, because the model has no features",
-            input.name
-        )));
-    }
-    if input.offsets_of.is_some() {
-        if without_features {
-            return Err(Fault::new(format!(
-                "input `{}` has offsets_of, which needs a jagged feature",
-                input.name
-            )));
-        }
-        if !matches!(datatype, Datatype::Int64 | Datatype::Int32) || input.dims.is_some() {
-            return Err(Fault::new(format!(
-                "input `{}` holds offsets, so its datatype must be INT64 or INT32 and dims must be left out",
-                input.name
-            )));
-        }
-    }
-    Ok(InputSpec {
-        name: input.name.clone(),
-        datatype,
-        dims: input.dims.clone(),
-        offsets_of: input.offsets_of.clone(),
-    })
-}
-
 fn checked_outputs(text: &ModelText) -> Result<Vec<OutputSpec>, Fault> {
     if text.output.is_empty() || text.output.len() > MAX_TENSORS {
         return Err(Fault::new(format!(
@@ -199,7 +125,7 @@ fn checked_outputs(text: &ModelText) -> Result<Vec<OutputSpec>, Fault> {
 }
 
 /// The datatypes that torch tensors have.
-fn tensor_datatype(name: &str, datatype: &str) -> Result<Datatype, Fault> {
+pub(super) fn tensor_datatype(name: &str, datatype: &str) -> Result<Datatype, Fault> {
     const ALLOWED: [Datatype; 10] = [
         Datatype::Fp64,
         Datatype::Fp32,
@@ -220,7 +146,7 @@ fn tensor_datatype(name: &str, datatype: &str) -> Result<Datatype, Fault> {
     })
 }
 
-fn check_dims(name: &str, dims: &[i64]) -> Result<(), Fault> {
+pub(super) fn check_dims(name: &str, dims: &[i64]) -> Result<(), Fault> {
     if dims.len() >= MAX_DIMS || dims.iter().any(|dim| *dim == 0 || !(-1..=1 << 24).contains(dim)) {
         return Err(Fault::new(format!(
             "tensor `{name}` has dims = {dims:?}; at most {} sizes are allowed, each −1 or 1 to 16777216",
