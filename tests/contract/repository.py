@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from tests import models
+from tests.contract import jagged_models
 
 DATATYPES = tuple(models.TORCH_DTYPES)
 MAX_BATCH_ROWS = 8
@@ -155,6 +156,7 @@ def write(repository: Path) -> Path:
     """Writes every model of this file."""
     models.write_model(repository, "pair", 1, Pair(), BATCHING + PAIR)
     models.write_model(repository, "features", 1, Features(), BATCHING + FEATURES)
+    jagged_models.write(repository)
     for datatype in DATATYPES:
         models.write_echo(repository, datatype, f"echo_{datatype.lower()}", "[3]")
     return repository
