@@ -9,6 +9,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, Self, final
 
+import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import CapsuleType
 
@@ -19,20 +20,23 @@ __all__ = [
     "Calls",
     "Channel",
     "ChannelCalls",
-    "DecodedRows",
     "Door",
     "Engine",
+    "HttpPort",
     "ManyCalls",
     "ModelSpec",
     "Prediction",
     "Queue",
     "RequestError",
     "SpecError",
+    "Table",
     "TensorSpec",
+    "VersionStatistics",
     "__version__",
     "cores",
     "encode_columns",
     "encode_infer",
+    "transform_table",
 ]
 
 __version__: str
@@ -53,11 +57,11 @@ class TensorSpec:
     datatype: str  # an Open Inference Protocol datatype, such as "FP32"
     shape: list[int]  # with the batch axis first; -1: any size
     offsets_of: str | None  # the jagged input whose offsets this is
-    lengths_of: str | None  # the jagged input whose lengths this is
-    weights_of: str | None  # the jagged input whose weights this is
-    per_request: (
-        bool  # a request that shares its values among its rows has one row of it, and not each row its own
-    )
+    lengths_of: str | None  # the jagged or padded input whose lists these are the lengths of
+    mask_of: str | None  # the padded input whose values this masks
+    weights_of: str | None  # the jagged input whose values this weighs
+    # Whether a request that shares its values among its rows has one row of it.
+    per_request: bool
 
 @final
 class Array:
@@ -69,10 +73,6 @@ class Array:
     def __dlpack__(self, *, stream: None = None, **_options: object) -> CapsuleType: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
     def tobytes(self) -> bytes: ...
-
-@final
-class DecodedRows:
-    """The rows of one request on their way to tensors."""
 
 @final
 class ModelSpec:
@@ -101,11 +101,64 @@ class ModelSpec:
     def transform(self, predict_request: bytes) -> list[Array]:
         """The tensors of a serialized PredictRequest, in forward's order. Raises RequestError."""
 
-    def decode(self, predict_request: bytes) -> DecodedRows:
-        """The rows of a serialized PredictRequest. Raises RequestError."""
+@final
+class Table:
+    """Rows of training data, in the memory of those who hold them. Added to by one thread, read by any number."""
 
-    def pack(self, parts: Sequence[DecodedRows]) -> list[Array]:
-        """The tensors of all parts' rows, in forward's order. Raises RequestError where they are too many."""
+    def __new__(cls, rows: int) -> Self:
+        """A table without columns yet."""
+
+    @staticmethod
+    def of_arrow(data: object) -> Table:
+        """Of what offers `__arrow_c_stream__` or `__arrow_c_array__`: a struct, whose fields are the features."""
+
+    @staticmethod
+    def of_records(records: Sequence[bytes]) -> Table:
+        """Of a serialized tf.Example a row."""
+
+    rows: int
+    def add_arrow(self, name: str, parts: Sequence[object]) -> None:
+        """A feature in arrays that follow each other, each offering `__arrow_c_array__`."""
+
+    def add_array(
+        self,
+        name: str,
+        dtype: str,
+        values: NDArray[np.uint8],
+        *,
+        row_lengths: NDArray[np.uint32] | None = None,
+        validity: bytes | None = None,
+    ) -> None:
+        """A feature of numbers: `values` is the memory of a contiguous array of `dtype`, numpy's name of it.
+
+        One value a row, or lists of `row_lengths` values; "none" is the dtype of lists that are all empty. A row whose
+        bit in `validity` (the lowest of the first byte is row 0) is not set lacks the feature.
+        """
+
+    def add_texts(
+        self,
+        name: str,
+        values: Sequence[str] | Sequence[bytes],
+        *,
+        row_lengths: NDArray[np.uint32] | None = None,
+        validity: bytes | None = None,
+    ) -> None:
+        """A feature of text or bytes, which are copied once."""
+
+def transform_table(
+    spec: ModelSpec,
+    table: Table,
+    allocate: Callable[[str, str, tuple[int, ...]], NDArray[np.uint8]],
+    *,
+    context: bytes | None = None,
+    threads: int = 1,
+    watch: Callable[[int], object] | None = None,
+) -> None:
+    """Builds the tensors of all rows in arrays that `allocate(name, datatype, shape)` makes.
+
+    `allocate` gives the new array's memory as bytes. `context` is a serialized Example. `watch` is called on this
+    thread now and then, with the rows that are done; what it raises ends the work. Raises RequestError.
+    """
 
 @final
 class Engine:
@@ -137,6 +190,9 @@ class Engine:
 
     def set_unavailable(self, name: str, version: int | None, reason: str) -> None:
         """Calls for it are refused UNAVAILABLE with this reason instead of NOT_FOUND."""
+
+    def statistics(self, name: str, version: int) -> VersionStatistics | None:
+        """What a version has done so far; None for one that was never added."""
 
     def drain(self) -> None:
         """Refuses new calls UNAVAILABLE; accepted ones finish."""
@@ -175,6 +231,39 @@ class Engine:
         Raises OSError where the address cannot be bound, ValueError for certificates that cannot be used.
         """
 
+    def open_http(
+        self,
+        host: str,
+        port: int,
+        *,
+        settings: Mapping[str, Any],
+        tls: tuple[bytes, bytes, bytes | None] | None = None,
+    ) -> HttpPort:
+        """Opens the HTTP port: the Open Inference Protocol's REST form, and rows of features as JSON.
+
+        `settings` holds max_receive_bytes, max_send_bytes, max_connections and max_connection_age_s; `tls` and
+        the errors are those of `open_door`.
+        """
+
+@final
+class VersionStatistics:
+    """Sums over a version's calls and batches since it was first added.
+
+    Each pair is how often, and for how many nanoseconds together. penstock.model_statistics says from when to when.
+    """
+
+    last_inference_ms: int  # since 1970; 0: none yet
+    rows: int
+    batches: int
+    success: tuple[int, int]
+    fail: tuple[int, int]
+    queue: tuple[int, int]
+    compute_input: tuple[int, int]
+    compute_infer: tuple[int, int]
+    compute_output: tuple[int, int]
+    # Rows a batch, batches, and their nanoseconds of packing, run and encoding; the fewest rows first.
+    by_batch_rows: list[tuple[int, int, int, int, int]]
+
 @final
 class Door:
     """The HTTP/2 listener in Rust, on threads of its own."""
@@ -195,6 +284,23 @@ class Door:
 
     def stop(self, grace_s: float) -> None:
         """Waits at most so long for connections to end, then closes the port and ends the threads."""
+
+@final
+class HttpPort:
+    """The HTTP/1 listener in Rust, on a thread of its own."""
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on, chosen by the system where 0 was asked for."""
+
+    def set_tls(self, tls: tuple[bytes, bytes, bytes | None]) -> None:
+        """New handshakes use these; connections that stand keep theirs. Raises ValueError."""
+
+    def drain(self) -> None:
+        """Closes connections that wait for a request, and others with their answer. The port stays open."""
+
+    def stop(self, grace_s: float) -> None:
+        """Waits at most so long for connections to end, then closes the port and ends the thread."""
 
 @final
 class Calls:

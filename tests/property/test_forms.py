@@ -5,7 +5,8 @@ A form is one line of FORMS; operations, kinds of features and forms of lists ar
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -108,6 +109,22 @@ def test_floats_of_64_bits_give_the_tensors_of_the_column_form(
         expected = engine.tensors(path, "predict", FORMS["wide columns"].encode(data.draw, case))
         got = engine.tensors(path, FORMS[form].method, FORMS[form].encode(data.draw, case))
     assert_equal(got, expected)
+
+
+@SETTINGS
+@given(st.data(), cases())
+def test_requests_in_one_batch_give_each_row_what_it_has_in_a_request_of_all(
+    engine: InProcess, data: st.DataObject, case: Case
+) -> None:
+    cuts = [0, *sorted(data.draw(st.sets(st.integers(1, len(case.rows))))), len(case.rows)]
+    parts = [case.rows[start:stop] for start, stop in pairwise(cuts) if start < stop]
+    with folder(case.toml, case.files) as path:
+        whole = engine.tensors(path, "predict", as_examples(case).SerializeToString())
+        requests = (as_examples(replace(case, rows=rows)).SerializeToString() for rows in parts)
+        together = engine.batch(path, [("predict", request) for request in requests])
+        model = Model.load(path)
+    event(f"{len(parts)} requests")
+    assert row_by_row(model, together) == row_by_row(model, whole)
 
 
 def _widened(value: float) -> float:

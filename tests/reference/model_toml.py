@@ -8,13 +8,15 @@ from typing import Any
 
 MISSING_IS_AN_ERROR = "error"
 NOW = "now"
+# Operations on the values of a row together.
+TOGETHER = {"sum", "mean", "max", "min", "length", "l2_normalize", "one_hot", "feature_hasher"}
 
 
 @dataclass(frozen=True)
 class ListForm:
     """How many values of a list reach the tensor; `max` is None for a jagged list without a bound."""
 
-    kind: str  # "padded", "jagged" or "fixed"
+    kind: str  # "padded", "jagged", "fixed" or, where an operation takes the values together, "together"
     max: int | None
     keep: str
     pad: float
@@ -38,6 +40,7 @@ class Feature:
     form: ListForm | None  # None: a scalar
     missing: list[Any] | None  # the values of a row that lacks the feature; None: refuse the row
     now: bool  # whether the time of the request stands in for a missing value
+    range: dict[str, Any] | None
     ops: tuple[Operation, ...]
     to: str | None
 
@@ -60,6 +63,7 @@ class Input:
     dims: list[int] | None = None
     offsets_of: str | None = None
     lengths_of: str | None = None
+    mask_of: str | None = None
     weights_of: str | None = None
     include_last: bool = True
     per_request: bool = False
@@ -95,7 +99,7 @@ class Model:
 
 def _inputs(tables: Sequence[dict[str, Any]]) -> tuple[Input, ...]:
     once = {table["name"] for table in tables if table.get("per") == "request"}
-    relations = ("offsets_of", "lengths_of", "weights_of")
+    relations = ("offsets_of", "lengths_of", "mask_of", "weights_of")
     return tuple(
         Input(
             table["name"],
@@ -111,7 +115,8 @@ def _inputs(tables: Sequence[dict[str, Any]]) -> tuple[Input, ...]:
 
 
 def _feature(table: dict[str, Any], places: list[Path]) -> Feature:
-    form = _list_form(table.get("list"))
+    together = any(name in TOGETHER for operation in table.get("ops", ()) for name in operation)
+    form = _list_form(table.get("list"), together=together)
     default: Any = MISSING_IS_AN_ERROR if form is None or form.kind == "fixed" else []
     missing = table.get("missing", default)
     # A string feature may well hold the word "error" in a list; as a scalar it always means the keyword.
@@ -125,6 +130,7 @@ def _feature(table: dict[str, Any], places: list[Path]) -> Feature:
         form=form,
         missing=None if refused else [_as_sent(value) for value in values],
         now=now,
+        range=table.get("range"),
         ops=tuple(_operation(operation, table["type"], places) for operation in table.get("ops", ())),
         to=table.get("to"),
     )
@@ -134,11 +140,13 @@ def _as_sent(value: Any) -> Any:
     return value.encode() if isinstance(value, str) else value
 
 
-def _list_form(table: dict[str, Any] | None) -> ListForm | None:
+def _list_form(table: dict[str, Any] | None, *, together: bool) -> ListForm | None:
     if table is None:
         return None
     if "length" in table:
         return ListForm("fixed", table["length"], "first", 0)
+    if together:
+        return ListForm("together", table.get("max"), table.get("keep", "last"), 0)
     kind = "jagged" if table.get("jagged") else "padded"
     return ListForm(kind, table.get("max"), table.get("keep", "last"), table.get("pad", 0))
 
@@ -154,5 +162,6 @@ def _operation(table: dict[str, Any], type_: str, places: list[Path]) -> Operati
         arguments = {
             "places": {_as_sent(word): at for at, word in enumerate(words)},
             "oov_buckets": arguments.get("oov_buckets", 1),
+            "ints": arguments.get("ints", "bytes"),
         }
     return Operation(name, arguments)

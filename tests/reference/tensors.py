@@ -52,30 +52,36 @@ def _transform(model: Model, request: Any, now_ms: int | None) -> list[Tensor]:
     counts = {tensor.name: groups if tensor.per_request else rows for tensor in model.inputs}
     blocks: dict[str, list[Array]] = {}
     jagged: dict[str, list[tuple[Array, Array]]] = {}
+    padding: dict[str, tuple[NDArray[np.int64], ListForm]] = {}
     for feature, column in read_features:
         if feature.to is None:
             continue
         rounded = to_datatype(apply(feature, column, by_name), datatypes[feature.to])
-        if feature.form is not None and feature.form.kind == "jagged":
-            lists = _jagged(rounded, column.lengths, feature.form, counts[feature.to])
+        count = counts[feature.to]
+        if feature.form is not None and feature.form.kind == "padded":
+            kept = _kept(column.lengths, feature.form)[1]
+            padding[feature.to] = np.broadcast_to(kept[:count], count), feature.form
+        if rounded.ndim == 2:
+            blocks.setdefault(feature.to, []).append(rounded[:count])
+        elif feature.form is not None and feature.form.kind == "jagged":
+            lists = _jagged(rounded, column.lengths, feature.form, count)
             jagged.setdefault(feature.to, []).append(lists)
         else:
             block = _block(rounded, column.lengths, feature.form, datatypes[feature.to])
-            blocks.setdefault(feature.to, []).append(block[: counts[feature.to]])
+            blocks.setdefault(feature.to, []).append(block[:count])
     for cross in model.crosses:
         ids = to_datatype(_crossed(cross, by_name), datatypes[cross.to])
         blocks.setdefault(cross.to, []).append(ids[: counts[cross.to], None])
     index = np.arange(rows) if groups == rows else np.zeros(rows, np.int64)
-    return [
-        Tensor(
-            tensor.name,
-            tensor.datatype,
-            index.astype(DTYPES[tensor.datatype])
-            if tensor.is_index
-            else _input(tensor, blocks, jagged, counts[tensor.name]),
-        )
-        for tensor in model.inputs
-    ]
+
+    def array(tensor: Input) -> Array:
+        if tensor.is_index:
+            return index.astype(DTYPES[tensor.datatype])
+        if (tensor.lengths_of or tensor.mask_of) in padding:
+            return _padding(tensor, padding)
+        return _input(tensor, blocks, jagged, counts[tensor.name])
+
+    return [Tensor(tensor.name, tensor.datatype, array(tensor)) for tensor in model.inputs]
 
 
 def _reaching(model: Model) -> set[str]:
@@ -87,6 +93,12 @@ def _reaching(model: Model) -> set[str]:
             names.update(o.arguments["until"] for o in feature.ops if o.name == "age")
     names.update(name for cross in model.crosses if cross.to in once for name in cross.features)
     return names
+
+
+def _padding(tensor: Input, padding: dict[str, tuple[NDArray[np.int64], ListForm]]) -> Array:
+    kept, form = padding[tensor.lengths_of or tensor.mask_of or ""]
+    assert form.max is not None
+    return to_datatype(kept if tensor.lengths_of else np.arange(form.max) < kept[:, None], tensor.datatype)
 
 
 def _input(

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::model::{Model, TensorInfo};
 use crate::features::program::{ColumnForm, Late, Program, Target};
-use crate::spec::Role;
+use crate::spec::inputs::{PaddingPart, Role};
 
 impl Model {
     /// What the model takes and gives, a line each.
@@ -87,7 +87,8 @@ fn role(role: &Role) -> String {
         Role::Weights { of } => format!("weights of {of}"),
         Role::Offsets { of, include_last: true } => format!("offsets of {of}"),
         Role::Offsets { of, include_last: false } => format!("offsets of {of}, without the last"),
-        Role::Lengths { of } => format!("lengths of {of}"),
+        Role::Lengths { of } | Role::Padding { part: PaddingPart::Lengths, of } => format!("lengths of {of}"),
+        Role::Padding { part: PaddingPart::Mask, of } => format!("mask of {of}"),
         Role::RequestIndex => "request of each row".to_owned(),
     }
 }

@@ -1,15 +1,16 @@
 //! A model version as the engine sees it: what callers send, what forward takes, what it gives.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
 use smallvec::SmallVec;
 
 use crate::batch::{Argument, Division, Integers};
-use crate::features::program::{ColumnForm, FieldShape};
-use crate::features::{Clock, Program, RowBlock, RowsError, columns, compile, examples, tensors};
+use crate::features::program::{ColumnForm, Field, FieldShape};
+use crate::features::{Clock, Program, RowBlock, RowsError, columns, compile, examples, json_rows, tensors};
 use crate::spec::error::nearest;
-use crate::spec::text::FeatureType;
+use crate::spec::text::{FeatureType, TimeUnit};
 use crate::spec::{InputSpec, ModelSpec, Role, SpecError};
 use crate::status::Status;
 use crate::wire::Datatype;
@@ -76,15 +77,7 @@ impl Model {
         request: &PredictRequest<'_>,
         most_rows: usize,
     ) -> Result<RowBlock, RowsError> {
-        let Some(program) = &self.program else {
-            return Err(RowsError::request(
-                "model_name",
-                format!(
-                    "Model {:?} has no features, so Predict cannot score it; send its tensors to ModelInfer.",
-                    self.spec.name
-                ),
-            ));
-        };
+        let program = self.features()?;
         let template = examples::template(program, request.context.as_deref(), self.clock)?;
         match (request.examples.is_empty(), request.columns.is_empty()) {
             (false, true) => {
@@ -102,6 +95,26 @@ impl Model {
                 "The request has both examples and columns; send one of them.",
             )),
         }
+    }
+
+    /// The rows of a JSON request, each a text of its own.
+    pub fn decode_json(&self, context: Option<&str>, rows: &[&str]) -> Result<RowBlock, RowsError> {
+        let program = self.features()?;
+        let template = json_rows::template(program, context, self.clock)?;
+        self.check_rows("rows", rows.len(), 0..=self.spec.max_batch_rows)?;
+        json_rows::decode(program, template, rows)
+    }
+
+    fn features(&self) -> Result<&Program, RowsError> {
+        self.program.as_ref().ok_or_else(|| {
+            RowsError::request(
+                "model_name",
+                format!(
+                    "Model {:?} has no features, so Predict cannot score it; send its tensors to ModelInfer.",
+                    self.spec.name
+                ),
+            )
+        })
     }
 
     /// Whether a request may have so many rows; `field` is the path to blame.
@@ -176,6 +189,18 @@ impl Model {
         fields.collect()
     }
 
+    /// Of each feature what its datatype does not tell: its type, the unit of a timestamp, and whether it is a list.
+    #[must_use]
+    pub fn feature_kinds(&self) -> BTreeMap<String, String> {
+        let fields = self.program.iter().flat_map(|program| &program.fields);
+        let kind = |field: &Field| {
+            let unit = if field.unit == TimeUnit::Milliseconds { "_ms" } else { "" };
+            let list = if field.shape == FieldShape::Scalar { "" } else { "[]" };
+            format!("{}{unit}{list}", field.kind.name())
+        };
+        fields.map(|field| (field.name.clone(), kind(field))).collect()
+    }
+
     /// The arguments of forward.
     #[must_use]
     pub fn inputs(&self) -> Vec<TensorInfo> {
@@ -236,7 +261,7 @@ fn argument(input: &InputSpec, inputs: &[InputSpec], program: Option<&Program>) 
         |name: &str| program.and_then(|program| program.inputs.get(place(name))).cloned().unwrap_or_default();
     let integers = if input.datatype == Datatype::Int32 { Integers::Int32 } else { Integers::Int64 };
     let division = match &input.role {
-        Role::Values | Role::Weights { .. } => {
+        Role::Values | Role::Weights { .. } | Role::Padding { .. } => {
             let column = place(&input.name);
             let plan = program.and_then(|program| program.columns.get(column));
             let (datatype, per_request) = (input.datatype, input.per_request);

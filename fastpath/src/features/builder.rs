@@ -9,6 +9,7 @@ use super::cell::Cell;
 use super::fault::{Fault, FaultKind};
 use super::place::{Buffer, Place, slot_value};
 use super::program::{Bits, ColumnForm, ColumnPlan, Field, Program, Use, WeightsOf};
+use super::range::Held;
 use super::rows::{Column, Dims, RowBlock};
 use super::template::{Template, TemplateColumn};
 
@@ -114,6 +115,9 @@ impl<'p> Builder<'p> {
     /// Gives the current row of each jagged column that `seen` does not have its template's values.
     #[inline]
     pub fn leave_out_unseen(&mut self, seen: &Bits) {
+        if !self.program.jagged {
+            return;
+        }
         let columns = self.columns.iter_mut().zip(&self.template.columns).zip(&self.program.columns);
         for ((buffer, template), plan) in columns {
             if let TemplateColumn::Jagged { field, .. } = template
@@ -152,6 +156,20 @@ impl<'p> Builder<'p> {
         if self.shared && field.per_request {
             self.unshare();
         }
+        let Some(range) = &field.range else { return self.put_held(row, field, cell) };
+        match range.hold(cell)? {
+            Held::Cell => self.put_held(row, field, cell),
+            Held::Values(values) => self.put_held(row, field, range.cell(&values)),
+            // Fixed columns and slots have the template's values already.
+            Held::Missing => {
+                self.leave_out(field);
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts values that no range judges any more.
+    fn put_held(&mut self, row: usize, field: &Field, cell: Cell<'_>) -> Result<(), Fault> {
         if let Some(slot) = field.slot {
             let value = slot_value(field, cell)?;
             if let Some(word) = self.slots.get_mut(row * self.template.slots.len() + slot) {
@@ -185,12 +203,16 @@ impl<'p> Builder<'p> {
     }
 
     #[inline]
-    pub fn put_use(&mut self, row: usize, field: &Field, use_: &Use, cell: Cell<'_>) -> Result<(), Fault> {
+    fn put_use(&mut self, row: usize, field: &Field, use_: &Use, cell: Cell<'_>) -> Result<(), Fault> {
         let buffer = use_
             .target
             .filter(|_| !use_.late)
             .and_then(|target| self.columns.get_mut(target.column).map(|buffer| (buffer, target)));
-        Place { buffer, row, use_ }.put(field.kind, cell)
+        let kept = Place { buffer, row, use_ }.put(field.kind, cell)?;
+        for padding in &use_.padding {
+            padding.put(&mut self.columns, row, kept);
+        }
+        Ok(())
     }
 
     /// The first row where a list that weighs another is not as long, of the pairs whose features `counts` both have.

@@ -35,7 +35,7 @@ pub fn decode(
 }
 
 /// Puts columns that have equal numbers of rows into a new block.
-pub(super) fn fill(
+pub fn fill(
     program: &Program,
     template: Cow<'_, Template>,
     rows: usize,
@@ -93,7 +93,7 @@ pub(super) fn fill(
 }
 
 /// A column whose values can be had by index.
-pub(super) struct Parsed<'a> {
+pub struct Parsed<'a> {
     pub name: &'a str,
     pub values: Values<'a>,
     /// Values of each row; empty: `per_row` in each.
@@ -104,7 +104,7 @@ pub(super) struct Parsed<'a> {
     pub place: fn(usize) -> Place,
 }
 
-pub(super) enum Values<'a> {
+pub enum Values<'a> {
     None,
     Floats(Cow<'a, [u8]>),
     Doubles(Cow<'a, [u8]>),
@@ -192,7 +192,8 @@ impl<'a> Parsed<'a> {
         Ok(parsed)
     }
 
-    pub(super) fn rows(&self) -> usize {
+    #[must_use]
+    pub fn rows(&self) -> usize {
         if self.lengths.is_empty() {
             self.values.len().checked_div(self.per_row).unwrap_or(0)
         } else {

@@ -21,10 +21,21 @@ pub fn template<'p>(
 ) -> Result<Cow<'p, Template>, RowsError> {
     let base = Template::at(program, clock)?;
     let Some(context) = context else { return Ok(base) };
+    with_context(program, base, |builder, seen| {
+        put_example(builder, program, seen, Place::Context, Reader::new(context))
+    })
+}
+
+/// A template with a context in it, whose features `put` puts into a row.
+pub(super) fn with_context<'p>(
+    program: &'p Program,
+    base: Cow<'p, Template>,
+    put: impl FnOnce(&mut Builder<'p>, &mut Bits) -> Result<(), RowsError>,
+) -> Result<Cow<'p, Template>, RowsError> {
     let required = base.required.clone();
     let mut builder = Builder::of_template(program, base);
     let mut seen = Bits::new(program.fields.len());
-    put_example(&mut builder, program, &mut seen, Place::Context, Reader::new(context))?;
+    put(&mut builder, &mut seen)?;
     builder.leave_out_unseen(&seen);
     if let Some((_, name, kind)) = builder.unequal_weights(|field| seen.contains(field)) {
         return Err(RowsError::feature(Place::Context, name.as_bytes(), kind));
@@ -130,7 +141,7 @@ pub(super) fn missing(program: &Program, place: Place, field: usize) -> RowsErro
 
 /// A name that the model does not have.
 #[cold]
-pub(super) fn unknown(program: &Program, place: Place, name: &[u8]) -> Result<(), RowsError> {
+pub fn unknown(program: &Program, place: Place, name: &[u8]) -> Result<(), RowsError> {
     match program.unknown {
         UnknownFeatures::Ignore => Ok(()),
         UnknownFeatures::Error => {

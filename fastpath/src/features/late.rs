@@ -22,7 +22,8 @@ impl Late {
             }
         };
         let Some(buffer) = columns.get_mut(target.column) else { return Ok(()) };
-        pipeline.number(number, buffer.place(row, target.offset_bytes, pipeline.element.size_bytes()))
+        let out = buffer.place(row, target.offset_bytes, pipeline.element.size_bytes() * target.width);
+        pipeline.put(pipeline.number(number)?, out)
     }
 
     /// The column that takes the result.

@@ -1,11 +1,13 @@
 //! The tensors that features fill: which elements of an input's rows each feature takes.
 
 use super::list_form::ListForm;
+use super::padding::Padding;
 use super::pipeline::Element;
 use super::program::{ColumnForm, ColumnPlan, Target, WeightsOf};
+use crate::spec::InputSpec;
 use crate::spec::error::{Fault, nearest};
+use crate::spec::inputs::{PaddingPart, Role};
 use crate::spec::text::Keep;
-use crate::spec::{InputSpec, Role};
 
 /// The inputs that carry data, in order, while features take their elements.
 pub(super) struct Layout {
@@ -18,9 +20,10 @@ struct Draft {
     name: String,
     element: Element,
     dims: Option<Vec<i64>>,
-    /// The input whose values these weigh.
-    weights_of: Option<String>,
+    role: Role,
     per_request: bool,
+    /// Whether another input tells this one's padding from its values.
+    has_padding: bool,
     /// Elements of a row so far.
     width: usize,
     /// The features of a jagged input.
@@ -52,12 +55,15 @@ impl Layout {
                     input.datatype.name()
                 ))
             })?;
+            let is_told =
+                |other: &InputSpec| matches!(&other.role, Role::Padding { of, .. } if *of == input.name);
             Ok::<_, Fault>(Draft {
                 name: input.name.clone(),
                 element,
                 dims: input.dims.clone(),
-                weights_of: if let Role::Weights { of } = &input.role { Some(of.clone()) } else { None },
+                role: input.role.clone(),
                 per_request: input.per_request,
+                has_padding: inputs.iter().any(is_told),
                 width: 0,
                 jagged: Vec::new(),
             })
@@ -68,8 +74,9 @@ impl Layout {
     }
 
     fn place(&self, to: &str) -> Result<usize, Fault> {
-        self.drafts.iter().position(|draft| draft.name == to).ok_or_else(|| {
-            let names = self.drafts.iter().map(|draft| draft.name.as_str());
+        let takes = |draft: &&Draft| !matches!(draft.role, Role::Padding { .. });
+        self.drafts.iter().position(|draft| draft.name == to && takes(&draft)).ok_or_else(|| {
+            let names = self.drafts.iter().filter(takes).map(|draft| draft.name.as_str());
             let hint =
                 nearest(to, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
             Fault::new(format!("`to = \"{to}\"` names no [[input]] that features can fill{hint}"))
@@ -87,10 +94,23 @@ impl Layout {
         self.drafts.iter().any(|draft| draft.name == to && draft.per_request)
     }
 
-    /// Takes the next elements of each row of the input, or the next lists of a jagged one.
-    pub fn take(&mut self, to: &str, feature: &str, form: &ListForm) -> Result<Target, Fault> {
+    /// Takes the next elements of each row of the input, or the next lists of a jagged one. `width` is how many where the
+    /// form does not say.
+    pub fn take(
+        &mut self,
+        to: &str,
+        feature: &str,
+        form: &ListForm,
+        width: Option<usize>,
+    ) -> Result<Target, Fault> {
         let column = self.place(to)?;
         let draft = &mut self.drafts[column];
+        let refuse = |why: &str| Err(Fault::new(format!("feature `{feature}` cannot go to `{to}`: {why}")));
+        if draft.has_padding && (draft.width > 0 || !matches!(form, ListForm::Padded { .. })) {
+            return refuse(
+                "an input that another has as lengths_of or mask_of takes exactly one padded list, or jagged ones and lengths_of",
+            );
+        }
         let width = match form {
             ListForm::Jagged { max, keep } if draft.width == 0 => {
                 let column = if draft.jagged.is_empty() { column } else { self.columns };
@@ -98,18 +118,33 @@ impl Layout {
                 draft.jagged.push(Lists { feature: feature.to_owned(), column, max: *max, keep: *keep });
                 return Ok(Target { column, offset_bytes: 0, offset: 0, width: 0 });
             }
-            ListForm::Scalar if draft.jagged.is_empty() => 1,
-            ListForm::Fixed { length } if draft.jagged.is_empty() => *length,
-            ListForm::Padded { max, .. } if draft.jagged.is_empty() => *max,
-            _ => {
-                return Err(Fault::new(format!(
-                    "feature `{feature}` cannot go to `{to}`: an input takes jagged lists or none"
-                )));
+            _ if !draft.jagged.is_empty() || matches!(form, ListForm::Jagged { .. }) => {
+                return refuse("an input takes jagged lists or none");
             }
+            ListForm::Fixed { length } => width.unwrap_or(*length),
+            ListForm::Padded { max, .. } => *max,
+            _ => width.unwrap_or(1),
         };
         let offset = draft.width;
         draft.width += width;
         Ok(Target { column, offset_bytes: offset * draft.element.size_bytes(), offset, width })
+    }
+
+    /// Takes the tensors that tell the padding of the list in the input `to`, `max` columns wide, from its values.
+    pub fn take_padding(&mut self, to: &str, max: usize) -> Box<[Padding]> {
+        let padding = self.drafts.iter_mut().enumerate().filter_map(|(column, draft)| {
+            let Role::Padding { part, of } = &draft.role else { return None };
+            if of != to {
+                return None;
+            }
+            draft.width = match part {
+                PaddingPart::Lengths => 1,
+                PaddingPart::Mask => max,
+            };
+            let target = Target { column, offset_bytes: 0, offset: 0, width: draft.width };
+            Some(Padding { part: *part, element: draft.element, target })
+        });
+        padding.collect()
     }
 
     /// How the tensors are laid out once every feature has taken its elements.
@@ -122,20 +157,13 @@ impl Layout {
         for (place, draft) in self.drafts.iter().enumerate() {
             check_lists(inputs, draft)?;
             let plan = |form| ColumnPlan { form, per_request: draft.per_request };
-            if draft.jagged.is_empty() {
+            let Some((_, more)) = draft.jagged.split_first() else {
                 columns.push(plan(fixed_form(draft)?));
                 continue;
-            }
-            if draft.dims.is_some() {
-                let name = &draft.name;
-                return Err(Fault::new(format!("input `{name}` is jagged, so dims must be left out")));
-            }
+            };
             columns.push(plan(ColumnForm::Jagged { weighed: weighed(place) }));
-            let lists = draft.jagged.iter().skip(1);
-            further
-                .extend(lists.map(|lists| {
-                    (lists.column, plan(ColumnForm::Jagged { weighed: weighed(lists.column) }))
-                }));
+            let jagged = |lists: &Lists| ColumnForm::Jagged { weighed: weighed(lists.column) };
+            further.extend(more.iter().map(|lists| (lists.column, plan(jagged(lists)))));
         }
         further.sort_by_key(|(column, _)| *column);
         columns.extend(further.into_iter().map(|(_, plan)| plan));
@@ -151,7 +179,7 @@ impl Layout {
     fn weights(&self) -> Result<Vec<WeightsOf>, Fault> {
         let mut pairs = Vec::new();
         for draft in &self.drafts {
-            let Some(of) = &draft.weights_of else { continue };
+            let Role::Weights { of } = &draft.role else { continue };
             let name = &draft.name;
             let values = &self.drafts[self.place(of)?];
             if draft.jagged.is_empty() || draft.jagged.len() != values.jagged.len() {
@@ -182,13 +210,22 @@ impl Layout {
 }
 
 fn fixed_form(draft: &Draft) -> Result<ColumnForm, Fault> {
-    let Draft { name, element, dims, width, .. } = draft;
-    if *width == 0 {
-        return Err(Fault::new(format!(
-            "input `{name}` is filled by no feature; name it in some feature's `to`"
-        )));
-    }
-    let full = vec![*width as i64];
+    let Draft { name, element, dims, role, width, .. } = draft;
+    let full = match role {
+        Role::Padding { part, of } if *width == 0 => {
+            return Err(Fault::new(format!(
+                "input `{name}` has {} = \"{of}\", but no padded list goes to `{of}`",
+                part.key()
+            )));
+        }
+        _ if *width == 0 => {
+            return Err(Fault::new(format!(
+                "input `{name}` is filled by no feature; name it in some feature's `to`"
+            )));
+        }
+        Role::Padding { part: PaddingPart::Lengths, .. } => Vec::new(),
+        _ => vec![*width as i64],
+    };
     let dims = match dims {
         None => full,
         Some(dims) if *dims == full || (dims.is_empty() && *width == 1) => dims.clone(),
@@ -201,18 +238,20 @@ fn fixed_form(draft: &Draft) -> Result<ColumnForm, Fault> {
     Ok(ColumnForm::Fixed { row_bytes: width * element.size_bytes(), dims })
 }
 
-/// Every jagged input has offsets or lengths, and those belong to a jagged input.
+/// A jagged input has offsets or lengths and no dims, and those belong to a jagged input.
 fn check_lists(inputs: &[InputSpec], draft: &Draft) -> Result<(), Fault> {
     let name = &draft.name;
     let divided = inputs.iter().find(|other| other.lists_of() == Some(name));
     match (draft.jagged.is_empty(), divided) {
-        (false, None) if draft.weights_of.is_none() => Err(Fault::new(format!(
+        (false, _) if draft.dims.is_some() => {
+            Err(Fault::new(format!("input `{name}` is jagged, so dims must be left out")))
+        }
+        (false, None) if draft.role == Role::Values => Err(Fault::new(format!(
             "input `{name}` is jagged, so another [[input]] must have offsets_of or lengths_of = \"{name}\""
         ))),
         (true, Some(input)) => Err(Fault::new(format!(
-            "input `{name}` is not jagged, so `{}` cannot have {}_of = \"{name}\"",
-            input.name,
-            if matches!(input.role, Role::Lengths { .. }) { "lengths" } else { "offsets" }
+            "input `{name}` is not jagged, so `{}` cannot have offsets_of = \"{name}\"",
+            input.name
         ))),
         _ => Ok(()),
     }

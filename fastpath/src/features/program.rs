@@ -8,8 +8,10 @@ use hashbrown::HashMap;
 
 use super::hash::Buckets;
 use super::list_form::ListForm;
+use super::padding::Padding;
 use super::pipeline::Pipeline;
 use super::quick::Quick;
+use super::range::Range as ValueRange;
 use super::template::Template;
 use crate::spec::error::nearest;
 use crate::spec::text::{FeatureType, TimeUnit, UnknownFeatures};
@@ -36,6 +38,8 @@ pub struct Program {
     pub weights: Vec<WeightsOf>,
     /// Whether some column is there once for a request that shares its values.
     pub shares: bool,
+    /// Whether some column has lists.
+    pub jagged: bool,
     pub template: Template,
     /// Fields, and the use of each, whose default is the time of the request.
     pub now: Vec<(usize, usize)>,
@@ -60,6 +64,8 @@ pub struct Field {
     pub per_request: bool,
     /// Where the row keeps the value for crosses and ages.
     pub slot: Option<usize>,
+    /// What its values are held to.
+    pub range: Option<ValueRange>,
     /// The field's one step, where one is enough.
     pub quick: Option<Quick>,
 }
@@ -77,6 +83,8 @@ pub enum FieldShape {
 pub struct Use {
     pub pipeline: Pipeline,
     pub list: ListForm,
+    /// The tensors that tell a padded list's values from its padding.
+    pub padding: Box<[Padding]>,
     /// None: the feature only serves crosses and ages.
     pub target: Option<Target>,
     /// Whether `Late` fills the target when the row is complete.

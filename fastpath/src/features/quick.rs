@@ -30,8 +30,11 @@ impl Quick {
     /// None where the field needs the general way.
     #[must_use]
     pub fn of(field: &Field, uses: &[Use]) -> Option<Self> {
-        let ([only], None, false) = (uses, field.slot, field.per_request) else { return None };
-        let target = only.target.filter(|_| !only.late)?;
+        let ([only], None, None, false) = (uses, field.slot, &field.range, field.per_request) else {
+            return None;
+        };
+        let plain = !only.late && only.padding.is_empty() && only.pipeline.row.is_empty();
+        let target = only.target.filter(|_| plain)?;
         match (field.kind, &only.list) {
             (FeatureType::Float, ListForm::Scalar) if only.pipeline.element == Element::Fp32 => {
                 let (sub, div) = match *only.pipeline.ops {

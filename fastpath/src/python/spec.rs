@@ -12,10 +12,8 @@ use crate::batch::BufferPool;
 use crate::engine::Model;
 use crate::engine::model::TensorInfo;
 use crate::engine::run::tensors;
-use crate::features::program::FieldShape;
-use crate::features::{Clock, RowBlock};
-use crate::spec::Role;
-use crate::spec::text::TimeUnit;
+use crate::features::Clock;
+use crate::spec::inputs::{PaddingPart, Role};
 use crate::wire::predict_request::{MAX_ROWS, PredictRequest};
 
 #[pyclass(frozen, module = "penstock._fastpath", get_all)]
@@ -23,20 +21,23 @@ pub struct TensorSpec {
     name: String,
     datatype: String,
     shape: Vec<i64>,
-    /// The jagged input whose offsets, lengths or weights this is.
+    /// The input whose offsets, lengths or weights this is.
     offsets_of: Option<String>,
     lengths_of: Option<String>,
     weights_of: Option<String>,
+    /// The padded input that this masks the values of.
+    mask_of: Option<String>,
     per_request: bool,
 }
 
 impl TensorSpec {
     fn of(info: TensorInfo) -> Self {
-        let (mut offsets_of, mut lengths_of, mut weights_of) = (None, None, None);
+        let (mut offsets_of, mut lengths_of, mut weights_of, mut mask_of) = (None, None, None, None);
         match info.role {
             Role::Offsets { of, .. } => offsets_of = Some(of),
-            Role::Lengths { of } => lengths_of = Some(of),
+            Role::Lengths { of } | Role::Padding { part: PaddingPart::Lengths, of } => lengths_of = Some(of),
             Role::Weights { of } => weights_of = Some(of),
+            Role::Padding { part: PaddingPart::Mask, of } => mask_of = Some(of),
             Role::Values | Role::RequestIndex => {}
         }
         Self {
@@ -46,18 +47,16 @@ impl TensorSpec {
             offsets_of,
             lengths_of,
             weights_of,
+            mask_of,
             per_request: info.per_request,
         }
     }
 }
 
-/// The rows of one request, decoded.
-#[pyclass(frozen, module = "penstock._fastpath")]
-pub struct DecodedRows(RowBlock);
-
 #[pyclass(frozen, name = "ModelSpec", module = "penstock._fastpath")]
 pub struct PyModelSpec {
-    /// Without a clock, as no request is served by it. Taken apart and compiled again when a version is added: `load` is cheap, and specs are not shared.
+    /// Without a clock, as no request is served by it. Taken apart and compiled again when a version is added: `load` is
+    /// cheap, and specs are not shared.
     pub folder: PathBuf,
     pub model: Model,
 }
@@ -126,13 +125,7 @@ impl PyModelSpec {
 
     #[getter]
     fn feature_kinds(&self) -> BTreeMap<String, String> {
-        let fields = self.model.program.iter().flat_map(|program| &program.fields);
-        let kind = |field: &crate::features::program::Field| {
-            let unit = if field.unit == TimeUnit::Milliseconds { "_ms" } else { "" };
-            let list = if field.shape == FieldShape::Scalar { "" } else { "[]" };
-            format!("{}{unit}{list}", field.kind.name())
-        };
-        fields.map(|field| (field.name.clone(), kind(field))).collect()
+        self.model.feature_kinds()
     }
 
     #[getter]
@@ -145,28 +138,13 @@ impl PyModelSpec {
     }
 
     fn transform(&self, py: Python<'_>, predict_request: &[u8]) -> PyResult<Vec<Array>> {
-        let rows = self.decode(py, predict_request)?;
-        self.packed(py, &[&rows.0])
-    }
-
-    fn decode(&self, py: Python<'_>, predict_request: &[u8]) -> PyResult<DecodedRows> {
-        let block = py.detach(|| {
+        let packed = py.detach(|| {
             let request = PredictRequest::parse(predict_request).map_err(|error| error.to_string())?;
-            self.model.decode_predict(&request, MAX_ROWS).map_err(|error| error.to_string())
+            let block = self.model.decode_predict(&request, MAX_ROWS).map_err(|error| error.to_string())?;
+            tensors(&self.model, &[&block], &Arc::new(BufferPool::default()))
+                .map_err(|error| error.to_string())
         });
-        block.map(DecodedRows).map_err(RequestError::new_err)
-    }
-
-    fn pack(&self, py: Python<'_>, parts: Vec<PyRef<'_, DecodedRows>>) -> PyResult<Vec<Array>> {
-        let blocks: Vec<&RowBlock> = parts.iter().map(|rows| &rows.0).collect();
-        self.packed(py, &blocks)
-    }
-}
-
-impl PyModelSpec {
-    fn packed(&self, py: Python<'_>, blocks: &[&RowBlock]) -> PyResult<Vec<Array>> {
-        let packed = py.detach(|| tensors(&self.model, blocks, &Arc::new(BufferPool::default())));
-        let packed = packed.map_err(|error| RequestError::new_err(error.to_string()))?;
+        let packed = packed.map_err(RequestError::new_err)?;
         Ok(packed.into_iter().map(Array::of).collect())
     }
 }

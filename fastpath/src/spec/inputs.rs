@@ -29,15 +29,36 @@ pub enum Role {
     Offsets { of: String, include_last: bool },
     /// How many values each list of a jagged input has.
     Lengths { of: String },
+    /// What tells the values of a padded list from its padding.
+    Padding { part: PaddingPart, of: String },
     /// For each row, the place of its request in the inputs that a request has once.
     RequestIndex,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaddingPart {
+    /// How many values each row has, without padding.
+    Lengths,
+    /// 1 where a value is, 0 where padding is.
+    Mask,
+}
+
+impl PaddingPart {
+    /// The key in model.toml.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Lengths => "lengths_of",
+            Self::Mask => "mask_of",
+        }
+    }
 }
 
 impl InputSpec {
     /// Whether row blocks have a column for it.
     #[must_use]
     pub fn carries_data(&self) -> bool {
-        matches!(self.role, Role::Values | Role::Weights { .. })
+        matches!(self.role, Role::Values | Role::Weights { .. } | Role::Padding { .. })
     }
 
     /// The jagged input that this one divides into lists.
@@ -55,6 +76,7 @@ impl InputSpec {
             Role::Weights { of } => Some(("weights_of", of)),
             Role::Offsets { of, .. } => Some(("offsets_of", of)),
             Role::Lengths { of } => Some(("lengths_of", of)),
+            Role::Padding { part, of } => Some((part.key(), of)),
             Role::Values | Role::RequestIndex => None,
         }
     }
@@ -70,8 +92,7 @@ pub(super) fn checked_inputs(text: &ModelText) -> Result<Vec<InputSpec>, Fault> 
     let mut inputs: Vec<InputSpec> = Vec::new();
     for input in &text.input {
         let offset = input.span().start;
-        let input =
-            checked_input(input.get_ref(), text.feature.is_empty()).map_err(|fault| fault.at(offset))?;
+        let input = checked_input(input.get_ref(), text).map_err(|fault| fault.at(offset))?;
         if inputs.iter().any(|other| other.name == input.name) {
             return Err(Fault::new(format!("input `{}` is there twice", input.name)).at(offset));
         }
@@ -113,33 +134,35 @@ fn check_relations(inputs: &[InputSpec], place: usize) -> Result<bool, Fault> {
     })
 }
 
-fn checked_input(input: &InputText, without_features: bool) -> Result<InputSpec, Fault> {
+fn checked_input(input: &InputText, text: &ModelText) -> Result<InputSpec, Fault> {
     let name = &input.name;
     check_name("an input's name", name)?;
     let datatype = tensor_datatype(name, &input.datatype)?;
     if let Some(dims) = &input.dims {
         check_dims(name, dims)?;
     }
-    let (role, key) = role(input)?;
-    if without_features {
+    let (role, key) = role(input, text)?;
+    if text.feature.is_empty() {
         check_without_features(input, key)?;
     }
-    let (integers, no_dims) =
-        (matches!(datatype, Datatype::Int64 | Datatype::Int32), input.dims.is_none() && input.per.is_none());
     let what = match role {
-        Role::Values | Role::Weights { .. } => None,
+        Role::Values | Role::Weights { .. } | Role::Padding { part: PaddingPart::Mask, .. } => None,
         Role::Offsets { .. } => Some("offsets"),
-        Role::Lengths { .. } => Some("lengths"),
+        Role::Lengths { .. } | Role::Padding { part: PaddingPart::Lengths, .. } => Some("lengths"),
         Role::RequestIndex => Some("the request index"),
     };
-    if let Some(what) = what.filter(|_| !(integers && no_dims)) {
+    let integers = matches!(datatype, Datatype::Int64 | Datatype::Int32);
+    if let Some(what) = what.filter(|_| !integers || input.dims.is_some()) {
         return Err(Fault::new(format!(
-            "input `{name}` holds {what}, so its datatype must be INT64 or INT32 and dims and per must be left out"
+            "input `{name}` holds {what}, so its datatype must be INT64 or INT32 and dims must be left out"
         )));
     }
-    if matches!(role, Role::Weights { .. }) && input.per.is_some() {
+    if matches!(role, Role::Padding { .. }) && input.dims.is_some() {
+        return Err(Fault::new(format!("input `{name}` has mask_of, so dims must be left out")));
+    }
+    if let (Some(key), Some(_)) = (key, input.per) {
         return Err(Fault::new(format!(
-            "input `{name}` has per, which weights take from the input that they go with; leave it out"
+            "input `{name}` has {key} and per; it follows the inputs that it belongs to, so leave per out"
         )));
     }
     let per_request = input.per == Some(Per::Request);
@@ -147,13 +170,14 @@ fn checked_input(input: &InputText, without_features: bool) -> Result<InputSpec,
 }
 
 /// What the input holds, and the key that says so.
-fn role(input: &InputText) -> Result<(Role, Option<&'static str>), Fault> {
+fn role(input: &InputText, text: &ModelText) -> Result<(Role, Option<&'static str>), Fault> {
     let name = &input.name;
     let include_last = input.include_last.unwrap_or(true);
     let of = |of: &Option<String>| of.clone();
     let mut roles = [
         of(&input.offsets_of).map(|of| (Role::Offsets { of, include_last }, Some("offsets_of"))),
-        of(&input.lengths_of).map(|of| (Role::Lengths { of }, Some("lengths_of"))),
+        of(&input.lengths_of).map(|of| (lengths(of, text), Some("lengths_of"))),
+        of(&input.mask_of).map(|of| (Role::Padding { part: PaddingPart::Mask, of }, Some("mask_of"))),
         of(&input.weights_of).map(|of| (Role::Weights { of }, Some("weights_of"))),
         input.holds.map(|_| (Role::RequestIndex, Some("holds"))),
     ]
@@ -169,10 +193,25 @@ fn role(input: &InputText) -> Result<(Role, Option<&'static str>), Fault> {
     Ok(found)
 }
 
+/// Lengths of jagged lists, where such a feature goes to the input, else of padded ones.
+fn lengths(of: String, text: &ModelText) -> Role {
+    let features = text.feature.iter().map(toml::Spanned::get_ref);
+    let mut to_it = features.filter(|feature| feature.to.as_ref() == Some(&of));
+    if to_it.any(|feature| feature.list.is_some_and(|list| list.jagged)) {
+        return Role::Lengths { of };
+    }
+    Role::Padding { part: PaddingPart::Lengths, of }
+}
+
 fn check_without_features(input: &InputText, key: Option<&'static str>) -> Result<(), Fault> {
     let name = &input.name;
     if let Some(key) = key {
-        let needs = if key == "holds" { "features" } else { "a jagged feature" };
+        let needs = match key {
+            "holds" => "features",
+            "mask_of" => "a padded list feature",
+            "lengths_of" => "a jagged or padded list feature",
+            _ => "a jagged feature",
+        };
         return Err(Fault::new(format!("input `{name}` has {key}, which needs {needs}")));
     }
     if input.per == Some(Per::Request) {

@@ -5,6 +5,7 @@
 pub mod error;
 pub mod inputs;
 pub mod model;
+mod op_text;
 pub mod text;
 
 pub use error::SpecError;
