@@ -10,7 +10,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.property.row_features import WIDE, hashed_texts, padding_inputs, ranges, taken_together
+from tests.property.groups import group_of
+from tests.property.row_features import WIDE, hashed_texts, ranges, taken_together
 
 FLOAT_DATATYPES = ("FP64", "FP32", "FP16", "BF16")
 # Operations that call a function of the platform's mathematics library: right to one unit in the last place.
@@ -295,7 +296,7 @@ def _place(draw: st.DrawFn, features: list[Feature]) -> tuple[list[dict[str, Any
             _shape(draw, feature)
         datatype = draw(st.sampled_from(DATATYPES[feature.gives]))
         group = f"{datatype.lower()}_{'exact' if feature.exact else 'approximate'}"
-        group = draw(_group(feature, group, inputs))
+        group = draw(group_of(feature, group, inputs))
         if datatype == "BOOL" and "list" in feature.table:
             feature.table["list"].pop("pad", None)
         inputs[group] = {"name": group, "datatype": datatype}
@@ -306,41 +307,6 @@ def _place(draw: st.DrawFn, features: list[Feature]) -> tuple[list[dict[str, Any
         if not feature.exact:
             approximate.add(group)
     return draw(st.permutations(list(inputs.values()))), approximate
-
-
-@st.composite
-def _group(draw: st.DrawFn, feature: Feature, group: str, inputs: dict[str, dict[str, Any]]) -> str:
-    """The input's name by what it takes; adds the inputs that belong to it."""
-    form = feature.table.get("list", {})
-    told = None
-    if form.get("jagged"):
-        group = f"{group}_{draw(st.sampled_from(['lists', 'more_lists']))}"
-        told = divisions
-    elif "max" in form and not feature.whole and draw(st.booleans()):
-        group = f"{feature.table['name']}_{group}"
-        told = padding_inputs
-    if draw(st.integers(0, 3)) == 0:
-        group = f"{group}_once"
-    if told is not None and group not in inputs:
-        inputs |= {table["name"]: table for table in draw(told(group))}
-    return group
-
-
-@st.composite
-def divisions(draw: st.DrawFn, values: str) -> list[dict[str, Any]]:
-    """The inputs that divide a jagged one into lists: its lengths, its offsets, or both."""
-    kinds = draw(st.lists(st.sampled_from(["offsets", "starts", "lengths"]), min_size=1, unique=True))
-    tables = []
-    for kind in kinds:
-        table: dict[str, Any] = {
-            "name": f"{kind}_of_{values}",
-            "datatype": draw(st.sampled_from(["INT64", "INT32"])),
-            "lengths_of" if kind == "lengths" else "offsets_of": values,
-        }
-        if kind == "starts" or (kind == "offsets" and draw(st.booleans())):
-            table["include_last"] = kind == "offsets"
-        tables.append(table)
-    return tables
 
 
 def _shape(draw: st.DrawFn, feature: Feature) -> None:
