@@ -3,7 +3,7 @@
 
 mod wire_messages;
 
-use fastpath::features::{Program, RowBlock, RowsError, compile, examples};
+use fastpath::features::{Clock, Program, RowBlock, RowsError, compile, examples};
 use fastpath::spec::ModelSpec;
 use fastpath::wire::Reader;
 use proptest::prelude::*;
@@ -72,7 +72,7 @@ fn general() -> Program {
 }
 
 fn decode(program: &Program, row: &[u8]) -> Result<RowBlock, RowsError> {
-    examples::decode(program, examples::template(program, None)?, &[Reader::new(row)])
+    examples::decode(program, examples::template(program, None, Clock::None)?, &[Reader::new(row)])
 }
 
 /// The feature's values in a row, which must be the same both ways.

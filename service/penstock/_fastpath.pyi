@@ -59,8 +59,12 @@ class TensorSpec:
     datatype: str  # an Open Inference Protocol datatype, such as "FP32"
     shape: list[int]  # with the batch axis first; -1: any size
     offsets_of: str | None  # the jagged input whose offsets this is
-    lengths_of: str | None  # the padded input whose values this counts
+    include_last: bool  # of offsets: whether the end of the last list is there
+    lengths_of: str | None  # the jagged or padded input whose lists these are the lengths of
     mask_of: str | None  # the padded input whose values this masks
+    weights_of: str | None  # the jagged input whose values this weighs
+    # Whether a request that shares its values among its rows has one row of it.
+    per_request: bool
 
 @final
 class Array:
@@ -85,6 +89,7 @@ class ProgramLine:
     operands: list[str]  # other features that it looks at: those of a cross, the end of an age
     tensor: str | None  # the input that takes the result; None: crosses and ages alone use it
     columns: tuple[int, int] | None  # the first and the one behind the last; None: not in columns, or jagged
+    key: int | None  # which of the lists of a jagged input that has several
     padding: list[str]  # the inputs that tell a padded list's values from its padding
 
 @final

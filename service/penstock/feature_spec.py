@@ -79,7 +79,8 @@ class FeatureSpec:
         pyarrow Table or RecordBatch or anything else with Arrow's PyCapsule interface, or serialized
         tf.Example records; Arrow memory and numpy's are read in place. `context` holds features that
         all rows share. Arrays have the inputs' dtypes and shapes with the rows on the first axis; a
-        jagged input has shape [total] and its offsets [rows + 1]. BF16 comes as uint16 bit patterns.
+        jagged input has shape [total] and its offsets [rows + 1]; an input with `per = "request"` has
+        one row where its features come in the context alone. BF16 comes as uint16 bit patterns.
         The arrays are the caller's own, writable and row-major; `torch.from_dlpack` takes them
         without a copy.
 

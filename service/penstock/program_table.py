@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,6 +53,7 @@ def line_as_json(line: ProgramLine) -> dict[str, Any]:
         "operands": line.operands,
         "tensor": line.tensor,
         "columns": None if line.columns is None else list(line.columns),
+        "key": line.key,
         "padding": line.padding,
     }
 
@@ -66,7 +68,7 @@ def place(line: ProgramLine) -> str:
     if line.tensor is None:
         return _NO_TENSOR
     if line.columns is None:
-        return f"{line.tensor} (jagged)"
+        return f"{line.tensor} (jagged)" if line.key is None else f"{line.tensor} (jagged, key {line.key})"
     first, end = line.columns
     return f"{line.tensor}[{first}]" if end == first + 1 else f"{line.tensor}[{first}:{end}]"
 
@@ -85,20 +87,29 @@ def _row(line: ProgramLine) -> list[Sequence[str]]:
 
 
 def _tensors(spec: ModelSpec, width: int) -> str:
-    jagged = {entry.offsets_of for entry in spec.inputs}
-    rows = [["takes", [entry.name], *_shape(entry, jagged)] for entry in spec.inputs]
-    rows += [["gives", [entry.name], *_shape(entry, set())] for entry in spec.outputs]
+    keys = Counter(line.tensor for line in spec.lines if line.tensor is not None and line.columns is None)
+    rows = [["takes", [entry.name], *_shape(entry, keys)] for entry in spec.inputs]
+    rows += [["gives", [entry.name], *_shape(entry, Counter())] for entry in spec.outputs]
     return table(["forward", "tensor", "datatype", "shape", ""], rows, width)
 
 
-def _shape(entry: TensorSpec, jagged: set[str | None]) -> list[str]:
-    if entry.offsets_of is not None:
-        return [entry.datatype, "[rows + 1]", f"offsets of {entry.offsets_of}"]
-    told = f"lengths of {entry.lengths_of}" if entry.lengths_of is not None else ""
-    told = f"mask of {entry.mask_of}" if entry.mask_of is not None else told
-    first = "total" if entry.name in jagged else "rows"
+def _shape(entry: TensorSpec, keys: Counter[str]) -> list[str]:
+    """Datatype, shape and what the tensor holds; `keys` is how many lists each jagged input has of a row."""
+    first = "requests" if entry.per_request else "rows"
+    told = {
+        "offsets": entry.offsets_of,
+        "lengths": entry.lengths_of,
+        "mask": entry.mask_of,
+        "weights": entry.weights_of,
+    }
+    what, of = next(((what, of) for what, of in told.items() if of is not None), ("", None))
+    if of is not None and what in ("offsets", "lengths"):
+        first = f"{keys[of]} · {first}" if keys[of] > 1 else first
+        first = f"{first} + 1" if entry.include_last else first
+    elif entry.name in keys:
+        first = "total"
     sizes = ", ".join([first, *("any" if size == -1 else str(size) for size in entry.shape[1:])])
-    return [entry.datatype, f"[{sizes}]", told]
+    return [entry.datatype, f"[{sizes}]", f"{what} of {of}" if of is not None else ""]
 
 
 def _tensor_as_json(entry: TensorSpec) -> dict[str, Any]:
@@ -109,4 +120,6 @@ def _tensor_as_json(entry: TensorSpec) -> dict[str, Any]:
         "offsets_of": entry.offsets_of,
         "lengths_of": entry.lengths_of,
         "mask_of": entry.mask_of,
+        "weights_of": entry.weights_of,
+        "per_request": entry.per_request,
     }

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from tests import models
+from tests.contract import jagged_models, ranking_models, strict_model
 
 DATATYPES = tuple(models.TORCH_DTYPES)
 MAX_BATCH_ROWS = 8
@@ -204,6 +205,9 @@ def write(repository: Path) -> Path:
     models.write_model(repository, "pair", 1, Pair(), BATCHING + PAIR)
     models.write_model(repository, "features", 1, Features(), BATCHING + FEATURES)
     models.write_model(repository, "operations", 1, Operations(), _operations_toml())
+    jagged_models.write(repository)
+    ranking_models.write(repository)
+    strict_model.write(repository)
     for datatype in DATATYPES:
         models.write_echo(repository, datatype, f"echo_{datatype.lower()}", "[3]")
     return repository

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::builder::Builder;
 use super::cell::{Cell, bytes_list, varints};
-use super::examples::{finish, unknown};
+use super::examples::{finish, missing, unknown};
 use super::fault::{Fault, FaultKind, Place, RowsError};
 use super::program::{Bits, FieldShape, Program};
 use super::rows::RowBlock;
@@ -43,6 +43,9 @@ pub fn fill(
 ) -> Result<RowBlock, RowsError> {
     let mut builder = Builder::new(program, template, rows);
     let mut seen = Bits::new(program.fields.len());
+    if program.shares && columns.iter().any(|column| column.has_own(program, rows)) {
+        builder.unshare();
+    }
     builder.add_rows(rows);
     let mut previous = None;
     for column in columns {
@@ -60,7 +63,7 @@ pub fn fill(
             return Err(wrong(0, FaultKind::InContextToo.into()));
         }
         let Some(field) = program.fields.get(index) else { continue };
-        let required = program.required.contains(index);
+        let required = builder.is_required(index);
         let mut from = 0;
         for row in 0..rows {
             let count = column.count(row);
@@ -68,22 +71,20 @@ pub fn fill(
             from += count;
             // A scalar without a value is missing, as in a tf.Example.
             let has = column.has(row) && (count > 0 || field.shape != FieldShape::Scalar);
-            let put = if has {
-                builder.put(row, field, cell)
+            if has {
+                builder.put(row, field, cell).map_err(|kind| wrong(row, kind))?;
             } else if required {
-                Err(FaultKind::Missing.into())
+                return Err(missing(program, (column.place)(row), index));
             } else {
                 builder.leave_out(field);
-                Ok(())
-            };
-            put.map_err(|kind| wrong(row, kind))?;
+            }
         }
     }
     if rows > 0
-        && let Some(index) = program.required.first_missing(&seen, builder.given())
+        && let Some(index) = builder.first_missing(&seen)
     {
         let place = columns.first().map_or(Place::Column(0), |column| (column.place)(0));
-        return Err(RowsError::feature(place, program.name(index), FaultKind::Missing));
+        return Err(missing(program, place, index));
     }
     for _ in 0..rows {
         builder.leave_out_unseen(&seen);
@@ -206,6 +207,16 @@ impl<'a> Parsed<'a> {
             Some(length) => usize::try_from(*length).unwrap_or(usize::MAX),
             None => self.per_row,
         }
+    }
+
+    /// Whether some row has a value of a field that reaches a per-request input.
+    fn has_own(&self, program: &Program, rows: usize) -> bool {
+        let index = program.names.get(self.name.as_bytes()).copied().map(usize::from);
+        let field = index.and_then(|index| program.fields.get(index)).filter(|field| field.per_request);
+        field.is_some_and(|field| {
+            let scalar = field.shape == FieldShape::Scalar;
+            (0..rows).any(|row| self.has(row) && (self.count(row) > 0 || !scalar))
+        })
     }
 
     #[inline]

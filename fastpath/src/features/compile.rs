@@ -7,10 +7,10 @@ use hashbrown::HashMap;
 use super::category::{HashFunction, Hasher};
 use super::compile_ops::{Compiled, Width, compile_ops, hash_of};
 use super::default::DefaultValue;
-use super::layout::Layout;
+use super::layout::{Finished, Layout};
 use super::list_form::ListForm;
 use super::pipeline::{Element, Head, Pipeline};
-use super::program::{Bits, Field, FieldShape, Late, MAX_FEATURES, Program, Use};
+use super::program::{Bits, ColumnForm, Field, FieldShape, Late, MAX_FEATURES, Program, Use};
 use super::quick::Quick;
 use super::range::Range;
 use super::template::Template;
@@ -55,12 +55,22 @@ struct Compiler<'s> {
     fields: Vec<(String, Vec<Draft<'s>>)>,
     slots: Vec<String>,
     late: Vec<Late>,
+    /// Features whose values reach a per-request input by way of a cross or an age.
+    shared: Vec<String>,
 }
 
 impl<'s> Compiler<'s> {
     fn new(spec: &'s ModelSpec) -> Result<Self, Fault> {
         let layout = Layout::new(&spec.inputs)?;
-        Ok(Self { spec, layout, entries: 0, fields: Vec::new(), slots: Vec::new(), late: Vec::new() })
+        Ok(Self {
+            spec,
+            layout,
+            entries: 0,
+            fields: Vec::new(),
+            slots: Vec::new(),
+            late: Vec::new(),
+            shared: Vec::new(),
+        })
     }
 
     fn feature(&mut self, text: &'s FeatureText) -> Result<(), Fault> {
@@ -182,6 +192,9 @@ impl<'s> Compiler<'s> {
             return Err(Fault::new(format!("feature `{}` takes an age, so it needs `to`", text.name)));
         };
         let pipeline = draft.use_.pipeline.clone();
+        if text.to.as_ref().is_some_and(|to| self.layout.is_per_request(to)) {
+            self.shared.push(until.clone());
+        }
         let until = self.slot(&until, &[FeatureType::Timestamp])?;
         let unit_ms = match unit {
             AgeUnit::Seconds => 1_000,
@@ -207,6 +220,9 @@ impl<'s> Compiler<'s> {
             )));
         }
         let element = self.layout.element(&text.to)?;
+        if self.layout.is_per_request(&text.to) {
+            self.shared.extend(text.features.iter().cloned());
+        }
         let target = self.layout.take(&text.to, &name, &ListForm::Scalar, None)?;
         let pipeline = Pipeline { head: Head::Number, ops: Box::new([]), row: Box::new([]), element };
         self.late.push(Late::Cross { names: text.features.clone(), slots, buckets, pipeline, target });
@@ -214,12 +230,24 @@ impl<'s> Compiler<'s> {
     }
 
     fn finish(self) -> Result<Program, Fault> {
-        let columns = self.layout.finish(&self.spec.inputs)?;
+        let Finished { columns, inputs, weights } = self.layout.finish(&self.spec.inputs)?;
+        let reaches_shared = |name: &str, drafts: &[Draft<'_>]| {
+            let targets = drafts.iter().filter_map(|draft| draft.use_.target);
+            let mut plans = targets.filter_map(|target| columns.get(target.column));
+            plans.any(|plan| plan.per_request) || self.shared.iter().any(|shared| shared == name)
+        };
+        let per_request: Vec<bool> =
+            self.fields.iter().map(|(name, drafts)| reaches_shared(name, drafts)).collect();
         let mut program = Program {
             fields: Vec::new(),
             uses: Vec::new(),
             late: self.late,
+            shares: columns.iter().any(|plan| plan.per_request),
+            jagged: columns.iter().any(|plan| matches!(plan.form, ColumnForm::Jagged { .. })),
             columns,
+            inputs,
+            weights,
+            now: Vec::new(),
             template: Template::default(),
             unknown: self.spec.text.unknown_features,
             required: Bits::new(self.fields.len()),
@@ -227,7 +255,7 @@ impl<'s> Compiler<'s> {
             next: Box::new([]),
         };
         let mut defaults = Vec::new();
-        for (index, (name, drafts)) in self.fields.into_iter().enumerate() {
+        for (index, ((name, drafts), per_request)) in self.fields.into_iter().zip(per_request).enumerate() {
             let Some(first) = drafts.first() else { continue };
             let from = program.uses.len();
             let field = Field {
@@ -236,6 +264,7 @@ impl<'s> Compiler<'s> {
                 unit: first.text.unit.unwrap_or_default(),
                 uses: from..from + drafts.len(),
                 slot: self.slots.iter().position(|slot| *slot == name),
+                per_request,
                 range: first.range.clone(),
                 quick: None,
                 name,
@@ -246,6 +275,9 @@ impl<'s> Compiler<'s> {
             // At most MAX_FEATURES.
             program.names.insert(field.name.as_bytes().into(), u16::try_from(index).unwrap_or(u16::MAX));
             for draft in drafts {
+                if draft.default == Some(DefaultValue::Now) {
+                    program.now.push((index, program.uses.len()));
+                }
                 defaults.push(draft.default);
                 program.uses.push(draft.use_);
             }

@@ -9,7 +9,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::builder::Builder;
-use super::examples::{finish, unknown};
+use super::clock::Clock;
+use super::examples::{finish, missing, unknown, with_context};
 use super::fault::{Fault, FaultKind, Place, RowsError};
 use super::json_values::Values;
 use super::program::{Bits, FieldShape, Program};
@@ -17,14 +18,14 @@ use super::rows::RowBlock;
 use super::template::Template;
 
 /// The template of a request's rows: the model's defaults with the context's features put in.
-pub fn template<'p>(program: &'p Program, context: Option<&str>) -> Result<Cow<'p, Template>, RowsError> {
-    let Some(context) = context else { return Ok(Cow::Borrowed(&program.template)) };
-    let mut builder = Builder::new(program, Cow::Borrowed(&program.template), 1);
-    let mut seen = Bits::new(program.fields.len());
-    builder.add_rows(1);
-    put_object((&mut builder, program, &mut seen), Place::Context, context)?;
-    builder.leave_out_unseen(&seen);
-    Ok(Cow::Owned(builder.into_template(seen)))
+pub fn template<'p>(
+    program: &'p Program,
+    context: Option<&str>,
+    clock: Clock,
+) -> Result<Cow<'p, Template>, RowsError> {
+    let base = Template::at(program, clock)?;
+    let Some(context) = context else { return Ok(base) };
+    with_context(program, base, |builder, seen| put_object((builder, program, seen), Place::Context, context))
 }
 
 /// Decodes one row a text.
@@ -35,8 +36,8 @@ pub fn decode(program: &Program, template: Cow<'_, Template>, rows: &[&str]) -> 
         builder.add_rows(1);
         seen.clear();
         put_object((&mut builder, program, &mut seen), Place::Row(row), text)?;
-        if let Some(field) = program.required.first_missing(&seen, builder.given()) {
-            return Err(RowsError::feature(Place::Row(row), program.name(field), FaultKind::Missing));
+        if let Some(field) = builder.first_missing(&seen) {
+            return Err(missing(program, Place::Row(row), field));
         }
         builder.leave_out_unseen(&seen);
     }

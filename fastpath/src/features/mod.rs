@@ -6,6 +6,7 @@
 mod builder;
 mod category;
 mod cell;
+pub mod clock;
 pub mod columns;
 mod compile;
 mod compile_number;
@@ -18,6 +19,7 @@ pub mod fault;
 pub mod hash;
 pub mod json_rows;
 mod json_values;
+mod late;
 mod layout;
 mod list_form;
 mod normal;
@@ -36,6 +38,7 @@ pub mod template;
 pub mod tensors;
 mod time;
 
+pub use clock::Clock;
 pub use compile::compile;
 pub use fault::{FaultKind, RowsError};
 pub use json_values::non_finite;

@@ -30,7 +30,9 @@ impl Quick {
     /// None where the field needs the general way.
     #[must_use]
     pub fn of(field: &Field, uses: &[Use]) -> Option<Self> {
-        let ([only], None, None) = (uses, field.slot, &field.range) else { return None };
+        let ([only], None, None, false) = (uses, field.slot, &field.range, field.per_request) else {
+            return None;
+        };
         let plain = !only.late && only.padding.is_empty() && only.pipeline.row.is_empty();
         let target = only.target.filter(|_| plain)?;
         match (field.kind, &only.list) {

@@ -13,7 +13,8 @@ use crate::batch::BufferPool;
 use crate::engine::Model;
 use crate::engine::model::TensorInfo;
 use crate::engine::run::tensors;
-use crate::spec::model::PaddingPart;
+use crate::features::Clock;
+use crate::spec::inputs::{PaddingPart, Role};
 use crate::wire::predict_request::{MAX_ROWS, PredictRequest};
 
 #[pyclass(frozen, module = "penstock._fastpath", get_all)]
@@ -21,34 +22,45 @@ pub struct TensorSpec {
     name: String,
     datatype: String,
     shape: Vec<i64>,
-    /// The jagged input whose offsets this is.
+    /// The input whose offsets, lengths or weights this is.
     offsets_of: Option<String>,
-    /// The padded input that this counts the values of.
+    include_last: bool,
     lengths_of: Option<String>,
+    weights_of: Option<String>,
     /// The padded input that this masks the values of.
     mask_of: Option<String>,
+    per_request: bool,
 }
 
 impl TensorSpec {
     fn of(info: TensorInfo) -> Self {
-        let padding_of = |part| {
-            let of_part = info.padding_of.as_ref().filter(|padding| padding.part == part);
-            of_part.map(|padding| padding.input.clone())
-        };
+        let (mut offsets_of, mut lengths_of, mut weights_of, mut mask_of) = (None, None, None, None);
+        let include_last = matches!(info.role, Role::Offsets { include_last: true, .. });
+        match info.role {
+            Role::Offsets { of, .. } => offsets_of = Some(of),
+            Role::Lengths { of } | Role::Padding { part: PaddingPart::Lengths, of } => lengths_of = Some(of),
+            Role::Weights { of } => weights_of = Some(of),
+            Role::Padding { part: PaddingPart::Mask, of } => mask_of = Some(of),
+            Role::Values | Role::RequestIndex => {}
+        }
         Self {
-            lengths_of: padding_of(PaddingPart::Lengths),
-            mask_of: padding_of(PaddingPart::Mask),
             name: info.name,
             datatype: info.datatype.name().to_owned(),
             shape: info.shape,
-            offsets_of: info.offsets_of,
+            offsets_of,
+            include_last,
+            lengths_of,
+            weights_of,
+            mask_of,
+            per_request: info.per_request,
         }
     }
 }
 
 #[pyclass(frozen, name = "ModelSpec", module = "penstock._fastpath")]
 pub struct PyModelSpec {
-    /// Taken apart and compiled again when a version is added: `load` is cheap, and specs are not shared.
+    /// Without a clock, as no request is served by it. Taken apart and compiled again when a version is added: `load` is
+    /// cheap, and specs are not shared.
     pub folder: PathBuf,
     pub model: Model,
 }
@@ -58,9 +70,10 @@ impl PyModelSpec {
     #[staticmethod]
     #[pyo3(signature = (model_folder, version = None))]
     fn load(py: Python<'_>, model_folder: PathBuf, version: Option<u64>) -> PyResult<Self> {
-        let model = py
+        let mut model = py
             .detach(|| Model::load(&model_folder, version))
             .map_err(|error| SpecError::new_err(error.to_string()))?;
+        model.clock = Clock::None;
         Ok(Self { folder: model_folder, model })
     }
 

@@ -129,6 +129,26 @@ pub struct InputText {
     pub lengths_of: Option<String>,
     /// The input whose padded list this masks: as wide, 1 where a value is and 0 where padding is. Default: none.
     pub mask_of: Option<String>,
+    pub weights_of: Option<String>,
+    pub include_last: Option<bool>,
+    pub per: Option<Per>,
+    pub holds: Option<Holds>,
+}
+
+/// What has one row of an input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Per {
+    #[default]
+    Row,
+    Request,
+}
+
+/// What an input holds that neither a feature nor another input gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holds {
+    RequestIndex,
 }
 
 #[derive(Debug, Deserialize)]
