@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::cell::Cell;
+use super::columns::Parsed;
 use super::fault::Fault;
 use super::hash::{CROSS_KEY, fingerprint_cat64};
 use super::number::Number;
@@ -10,6 +11,7 @@ use super::place::{Buffer, Place, slot_value};
 use super::program::{Bits, ColumnPlan, Field, Late, Program, Use};
 use super::rows::{Column, Dims, RowBlock};
 use super::template::{Template, TemplateColumn};
+use super::unhashed::Unhashed;
 
 /// Rows being filled.
 #[derive(Debug)]
@@ -18,6 +20,7 @@ pub struct Builder<'p> {
     template: Cow<'p, Template>,
     rows: usize,
     columns: Vec<Buffer>,
+    unhashed: Unhashed,
     /// `program.template.slots.len()` words a row.
     slots: Vec<u64>,
 }
@@ -39,7 +42,7 @@ impl<'p> Builder<'p> {
             })
             .collect();
         let slots = Vec::with_capacity(template.slots.len() * capacity_rows);
-        Self { program, template, rows: 0, columns, slots }
+        Self { program, template, rows: 0, columns, unhashed: Unhashed::default(), slots }
     }
 
     /// Adds rows that are copies of the template; jagged columns get theirs by `put` or `leave_out`.
@@ -98,9 +101,14 @@ impl<'p> Builder<'p> {
     #[inline(always)]
     pub fn put(&mut self, row: usize, field: &Field, cell: Cell<'_>) -> Result<(), Fault> {
         match &field.quick {
-            Some(quick) if quick.put(&mut self.columns, row, cell)? => Ok(()),
+            Some(quick) if quick.put(&mut self.columns, &mut self.unhashed, row, cell)? => Ok(()),
             _ => self.put_by_uses(row, field, cell),
         }
+    }
+
+    /// Puts the values of all rows at once; false where the column must be put row by row.
+    pub fn put_column(&mut self, field: &Field, column: &Parsed<'_>) -> bool {
+        field.quick.as_ref().is_some_and(|quick| quick.put_column(&mut self.columns, column))
     }
 
     #[inline(never)]
@@ -145,6 +153,7 @@ impl<'p> Builder<'p> {
 
     /// Runs what needs complete rows, and hands the rows over.
     pub fn finish(mut self) -> Result<RowBlock, (usize, String, Fault)> {
+        self.unhashed.hash(&mut self.columns);
         let width = self.template.slots.len();
         for late in &self.program.late {
             for (row, slots) in self.slots.chunks_exact(width.max(1)).enumerate() {
@@ -165,7 +174,8 @@ impl<'p> Builder<'p> {
 
     /// The single row that was built, as the template of the rows of a request.
     #[must_use]
-    pub fn into_template(self, seen: Bits) -> Template {
+    pub fn into_template(mut self, seen: Bits) -> Template {
+        self.unhashed.hash(&mut self.columns);
         let columns = self.columns.into_iter().zip(&self.template.columns).map(|(buffer, before)| {
             match (buffer, before) {
                 (Buffer::Fixed { data, .. }, _) => TemplateColumn::Fixed(data),

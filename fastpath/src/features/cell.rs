@@ -1,7 +1,7 @@
 //! The values of one feature in one row, in whatever form they came.
 
 use super::fault::{Fault, FaultKind};
-use crate::wire::reader::split_varint;
+use crate::wire::varint::split_varint;
 use crate::wire::{Reader, WireError, WireErrorKind};
 
 /// Values of one feature in one row. Copying it is cheap.

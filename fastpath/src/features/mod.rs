@@ -21,10 +21,12 @@ mod pipeline;
 mod place;
 pub mod program;
 mod quick;
+mod quick_column;
 pub mod rows;
 pub mod template;
 pub mod tensors;
 mod time;
+mod unhashed;
 
 pub use compile::compile;
 pub use fault::RowsError;

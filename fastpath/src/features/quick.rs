@@ -6,14 +6,16 @@
 
 use super::cell::Cell;
 use super::fault::Fault;
-use super::hash::{Buckets, farmhash64, farmhash64_u64};
+use super::hash::{Buckets, bucket_words, farmhash64};
 use super::list_form::ListForm;
 use super::number::NumberOp;
 use super::pipeline::{Element, Head, round};
-use super::place::{Buffer, is_text, skipped};
+use super::place::{Buffer, skipped};
 use super::program::{Field, Target, Use};
+use super::unhashed::Unhashed;
 use crate::spec::text::{FeatureType, Keep};
-use crate::wire::reader::{split_two_varints, split_varint};
+use crate::wire::reader::is_text;
+use crate::wire::varint::{gather_groups, read_one_by_one};
 
 /// One step from the wire to the tensor.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +64,13 @@ impl Quick {
     /// Puts the values into the row; false where they need the general way, which then finds nothing done
     /// that it does not do again.
     #[inline(always)]
-    pub(super) fn put(&self, columns: &mut [Buffer], row: usize, cell: Cell<'_>) -> Result<bool, Fault> {
+    pub(super) fn put(
+        &self,
+        columns: &mut [Buffer],
+        unhashed: &mut Unhashed,
+        row: usize,
+        cell: Cell<'_>,
+    ) -> Result<bool, Fault> {
         match (self, cell) {
             (Self::Float { target, sub, div }, Cell::Floats([value])) => {
                 if let Some(out) = element::<4>(columns, *target, row) {
@@ -85,58 +93,28 @@ impl Quick {
                 let skip = skipped(values.len(), *max, *keep)?;
                 let (ids, padding) = out.split_at_mut((values.len() - skip).min(*max));
                 padding.fill(*pad);
-                for (id, value) in ids.iter_mut().zip(values.get(skip..).unwrap_or_default()) {
-                    *id = farmhash64_u64(u64::from_le_bytes(*value)).to_le_bytes();
-                }
-                reduce(ids, *buckets);
+                ids.copy_from_slice(values.get(skip..skip + ids.len()).unwrap_or_default());
+                bucket_words(ids, *buckets);
                 Ok(true)
             }
             (Self::Ints { target, max, pad, buckets, .. }, Cell::Varints(values)) => {
                 let Some(buffer) = columns.get_mut(target.column) else { return Ok(true) };
+                let from = buffer.offset(row, target.offset_bytes);
                 let (out, _) = buffer.place(row, target.offset_bytes, 8 * max).as_chunks_mut::<8>();
+                let gathered = gather_groups(values, out);
                 // A list that is too long, or broken, goes the general way.
-                let Some(count) = read_varints(values, out) else { return Ok(false) };
+                let Some(count) = gathered.or_else(|| read_one_by_one(values, out)) else { return Ok(false) };
                 let Some((ids, padding)) = out.split_at_mut_checked(count) else { return Ok(false) };
                 padding.fill(*pad);
-                for id in &mut *ids {
-                    *id = farmhash64_u64(u64::from_le_bytes(*id)).to_le_bytes();
+                if gathered.is_some() {
+                    unhashed.push(target.column, from, 8 * count, *buckets);
+                } else {
+                    bucket_words(ids, *buckets);
                 }
-                reduce(ids, *buckets);
                 Ok(true)
             }
             _ => Ok(false),
         }
-    }
-}
-
-/// Reads all varints into the front of `out` and says how many there were; none where one is broken or there are more.
-///
-/// Reading is a loop of its own: it is a chain, from each varint's length to the next, while hashing has none, so that
-/// the processor hashes several values at once.
-#[inline]
-fn read_varints(values: &[u8], out: &mut [[u8; 8]]) -> Option<usize> {
-    let mut rest = values;
-    let mut count = 0;
-    for pair in out.as_chunks_mut::<2>().0 {
-        let Some((values, behind)) = split_two_varints(rest) else { break };
-        *pair = values.map(u64::to_le_bytes);
-        rest = behind;
-        count += 2;
-    }
-    while !rest.is_empty() {
-        let (value, behind) = split_varint(rest).ok()?;
-        *out.get_mut(count)? = value.to_le_bytes();
-        rest = behind;
-        count += 1;
-    }
-    Some(count)
-}
-
-/// Hashes to buckets.
-#[inline]
-fn reduce(hashes: &mut [[u8; 8]], buckets: Buckets) {
-    for hash in hashes {
-        *hash = buckets.of(u64::from_le_bytes(*hash)).to_le_bytes();
     }
 }
 

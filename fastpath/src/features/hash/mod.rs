@@ -10,6 +10,7 @@
 mod buckets;
 mod cross;
 mod farmhash;
+mod many;
 mod murmur3;
 #[cfg(test)]
 mod vectors;
@@ -18,5 +19,6 @@ mod xxh3;
 pub use buckets::Buckets;
 pub use cross::{CROSS_KEY, fingerprint_cat64};
 pub use farmhash::{farmhash64, farmhash64_u64};
+pub use many::bucket_words;
 pub use murmur3::{murmur3_32, murmur3_32_u64};
 pub use xxh3::{xxh3_64, xxh3_64_u64};
