@@ -24,13 +24,12 @@ pub fn decode(
     columns: &[Column<'_>],
     check_rows: impl FnOnce(usize) -> Result<(), RowsError>,
 ) -> Result<RowBlock, RowsError> {
-    let mut parsed = Vec::with_capacity(columns.len());
-    for column in columns {
-        // In its place at once: moving what was just written makes the processor wait.
-        parsed.push(Parsed::without_values(column));
-        if let Some(last) = parsed.last_mut() {
-            last.parse(column)?;
-        }
+    // All in their places before any is read: moving what was just written makes the processor wait.
+    let mut parsed: Vec<_> = columns.iter().map(Parsed::without_values).collect();
+    let mut rows = 0;
+    for (parsed, column) in parsed.iter_mut().zip(columns) {
+        parsed.parse(column, rows)?;
+        rows = parsed.rows();
     }
     let rows = parsed.first().map_or(0, Parsed::rows);
     if let Some(other) = parsed.iter().find(|column| column.rows() != rows) {
@@ -178,8 +177,8 @@ impl<'a> Parsed<'a> {
         }
     }
 
-    /// Reads the values and checks their number.
-    fn parse(&mut self, column: &'a Column<'a>) -> Result<(), RowsError> {
+    /// Reads the values, of which there are probably `expected`, and checks their number.
+    fn parse(&mut self, column: &'a Column<'a>, expected: usize) -> Result<(), RowsError> {
         let list = Reader::new(&column.values);
         let wrong = |kind: Fault| RowsError::feature(Place::Column(0), column.name, kind);
         match column.kind {
@@ -188,7 +187,9 @@ impl<'a> Parsed<'a> {
             ColumnKind::FixedInts => self.values = Values::FixedInts(fixed_width::<8>(list)?),
             ColumnKind::Ints => self.values = Values::Ints(read_ints(&ints(list)?).map_err(wrong)?),
             ColumnKind::Strings | ColumnKind::Bytes => {
-                self.values = Values::Texts(SmallVec::new());
+                // An element has two bytes at least.
+                let room = expected.min(column.values.len() / 2);
+                self.values = Values::Texts(SmallVec::with_capacity(room));
                 if let Values::Texts(texts) = &mut self.values {
                     for text in bytes_list(&column.values) {
                         texts.push(text.map_err(wrong)?);

@@ -85,7 +85,7 @@ impl<'a> PredictRequest<'a> {
                         request.columns.reserve(most.min(MAX_COLUMNS));
                     }
                     // In its place at once: moving what was just written makes the processor wait.
-                    request.columns.push(Column::default());
+                    request.columns.resize_with(request.columns.len() + 1, Column::default);
                     if let Some(column) = request.columns.last_mut() {
                         column.parse(reader.message()?)?;
                     }

@@ -175,6 +175,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The content of a length-delimited field of less than 128 bytes if `tag` is next and all of it is there.
+    #[inline(always)]
+    pub fn short_bytes(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let [first, length @ ..0x80, rest @ ..] = self.rest else { return None };
+        let (content, rest) = rest.split_at_checked(usize::from(*length)).filter(|_| *first == tag)?;
+        self.rest = rest;
+        Some(content)
+    }
+
     /// A length-delimited field as a message.
     #[inline]
     pub fn message(&mut self) -> Result<Reader<'a>, WireError> {
