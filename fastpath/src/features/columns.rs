@@ -45,7 +45,7 @@ pub fn decode(
 }
 
 /// Puts columns that have equal numbers of rows into a new block.
-pub(super) fn fill(
+pub fn fill(
     program: &Program,
     template: Cow<'_, Template>,
     rows: usize,
@@ -117,7 +117,7 @@ fn put_rows(
 }
 
 /// A column whose values can be had by index.
-pub(super) struct Parsed<'a> {
+pub struct Parsed<'a> {
     /// UTF-8.
     pub name: &'a [u8],
     pub values: Values<'a>,
@@ -129,14 +129,17 @@ pub(super) struct Parsed<'a> {
     pub place: fn(usize) -> Place,
 }
 
-pub(super) enum Values<'a> {
+/// The one of a request of one row needs no memory from the heap.
+pub type Texts<'a> = SmallVec<[&'a [u8]; 1]>;
+
+pub enum Values<'a> {
     None,
     Floats(Cow<'a, [u8]>),
     Doubles(Cow<'a, [u8]>),
     /// Little-endian i64.
     FixedInts(Cow<'a, [u8]>),
     Ints(Vec<[u8; 8]>),
-    Texts(SmallVec<[&'a [u8]; 1]>),
+    Texts(Texts<'a>),
 }
 
 impl Values<'_> {
@@ -229,7 +232,8 @@ impl<'a> Parsed<'a> {
         Ok(())
     }
 
-    pub(super) fn rows(&self) -> usize {
+    #[must_use]
+    pub fn rows(&self) -> usize {
         if self.lengths.is_empty() {
             self.values.len().checked_div(self.per_row).unwrap_or(0)
         } else {

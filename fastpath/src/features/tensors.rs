@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher};
 
-use super::columns::{Parsed, Values, fill};
+use super::columns::{Parsed, Texts, Values, fill};
 use super::fault::{FaultKind, Place, RowsError};
 use super::program::{FieldShape, Program};
 use super::rows::{Column, Dims, RowBlock};
@@ -137,7 +137,7 @@ fn values<'a>(tensor: &InputTensor<'_>, datatype: Datatype, data: &'a [u8]) -> R
 }
 
 /// The elements of a BYTES tensor: each a 4-byte little-endian length and so many bytes.
-fn split_bytes<'a>(tensor: &InputTensor<'_>, data: &'a [u8]) -> Result<SmallVec<[&'a [u8]; 1]>, RowsError> {
+fn split_bytes<'a>(tensor: &InputTensor<'_>, data: &'a [u8]) -> Result<Texts<'a>, RowsError> {
     let expected = elements(tensor)?;
     let mut out = SmallVec::with_capacity(expected.min(data.len()));
     let mut rest = data;
