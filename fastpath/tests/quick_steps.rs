@@ -56,9 +56,15 @@ const MODEL: &str = r#"
     list = { max = 3, keep = "first" }
     ops = [{ hash = { buckets = 1000 } }]
     to = "ids"
+    [[feature]]
+    name = "decimal"
+    type = "int"
+    list = { max = 5 }
+    ops = [{ hash = { buckets = 1000, ints = "text" } }]
+    to = "ids"
 "#;
 
-const NAMES: [&str; 6] = ["plain", "standard", "ranged", "word", "last", "first"];
+const NAMES: [&str; 7] = ["plain", "standard", "ranged", "word", "last", "first", "decimal"];
 
 fn program() -> Program {
     compile(&ModelSpec::parse("quick", MODEL, Vec::new()).unwrap()).unwrap()
@@ -84,7 +90,7 @@ fn both(name: &str, feature: &[u8]) -> Result<RowBlock, RowsError> {
     quick
 }
 
-const LISTS: [&str; 2] = ["last", "first"];
+const LISTS: [&str; 3] = ["last", "first", "decimal"];
 
 /// A Feature of the named kind around the bytes of a packed list.
 fn packed(kind: u32, bytes: &[u8]) -> Vec<u8> {

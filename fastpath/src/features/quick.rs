@@ -4,16 +4,17 @@
 //! shape on the wire, a wrong kind) goes the general way, which also words the error; both ways give the
 //! same bits, as a test holds.
 
+use super::category::Hasher;
 use super::cell::Cell;
 use super::fault::Fault;
-use super::hash::{Buckets, bucket_words, farmhash64};
+use super::hash::{Buckets, IntegerHash, farmhash64};
 use super::list_form::ListForm;
 use super::number::NumberOp;
-use super::pipeline::{Element, Head, round};
+use super::pipeline::{Element, round};
 use super::place::{Buffer, skipped};
 use super::program::{Field, Target, Use};
 use super::unhashed::Unhashed;
-use crate::spec::text::{FeatureType, Keep};
+use crate::spec::text::{FeatureType, IntsAs, Keep};
 use crate::wire::reader::is_text;
 use crate::wire::varint::{gather_groups, read_one_by_one};
 
@@ -25,7 +26,7 @@ pub enum Quick {
     /// A text scalar hashed by farmhash64 to INT64.
     Text { target: Target, buckets: Buckets },
     /// A padded list of integers hashed by farmhash64 to INT64.
-    Ints { target: Target, max: usize, keep: Keep, pad: [u8; 8], buckets: Buckets },
+    Ints { target: Target, max: usize, keep: Keep, pad: [u8; 8], hash: IntegerHash },
 }
 
 impl Quick {
@@ -45,19 +46,17 @@ impl Quick {
                 };
                 Some(Self::Float { target, sub, div })
             }
-            (FeatureType::String, ListForm::Scalar) => match &only.pipeline.head {
-                Head::Hash(hasher) if only.pipeline.is_plain_hash() => {
-                    Some(Self::Text { target, buckets: hasher.buckets })
-                }
-                _ => None,
-            },
-            (FeatureType::Int, ListForm::Padded { max, keep, pad }) => match &only.pipeline.head {
-                Head::Hash(hasher) if only.pipeline.is_plain_hash() => {
-                    let pad = *pad.first_chunk::<8>()?;
-                    Some(Self::Ints { target, max: *max, keep: *keep, pad, buckets: hasher.buckets })
-                }
-                _ => None,
-            },
+            (FeatureType::String, ListForm::Scalar) => {
+                Some(Self::Text { target, buckets: only.pipeline.plain_hash()?.buckets })
+            }
+            (FeatureType::Int, ListForm::Padded { max, keep, pad }) => {
+                let Hasher { ints, buckets, .. } = only.pipeline.plain_hash()?;
+                let hash = match ints {
+                    IntsAs::Bytes => IntegerHash::Bytes(*buckets),
+                    IntsAs::Text => IntegerHash::Decimal(*buckets),
+                };
+                Some(Self::Ints { target, max: *max, keep: *keep, pad: *pad.first_chunk::<8>()?, hash })
+            }
             _ => None,
         }
     }
@@ -88,17 +87,17 @@ impl Quick {
             (Self::Text { target, buckets }, Cell::Texts([text])) => {
                 Ok(put_text(columns, *target, row, *buckets, text))
             }
-            (Self::Ints { target, max, keep, pad, buckets }, Cell::Ints(values)) => {
+            (Self::Ints { target, max, keep, pad, hash }, Cell::Ints(values)) => {
                 let Some(buffer) = columns.get_mut(target.column) else { return Ok(true) };
                 let (out, _) = buffer.place(row, target.offset_bytes, 8 * max).as_chunks_mut::<8>();
                 let skip = skipped(values.len(), *max, *keep)?;
                 let (ids, padding) = out.split_at_mut((values.len() - skip).min(*max));
                 padding.fill(*pad);
                 ids.copy_from_slice(values.get(skip..skip + ids.len()).unwrap_or_default());
-                bucket_words(ids, *buckets);
+                hash.hash(ids);
                 Ok(true)
             }
-            (Self::Ints { target, max, pad, buckets, .. }, Cell::Varints(values)) => {
+            (Self::Ints { target, max, pad, hash, .. }, Cell::Varints(values)) => {
                 let Some(buffer) = columns.get_mut(target.column) else { return Ok(true) };
                 let from = buffer.offset(row, target.offset_bytes);
                 let (out, _) = buffer.place(row, target.offset_bytes, 8 * max).as_chunks_mut::<8>();
@@ -108,9 +107,9 @@ impl Quick {
                 let Some((ids, padding)) = out.split_at_mut_checked(count) else { return Ok(false) };
                 padding.fill(*pad);
                 if gathered.is_some() {
-                    unhashed.push(target.column, from, 8 * count, *buckets);
+                    unhashed.push(target.column, from, 8 * count, *hash);
                 } else {
-                    bucket_words(ids, *buckets);
+                    hash.hash(ids);
                 }
                 Ok(true)
             }

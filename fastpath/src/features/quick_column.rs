@@ -6,7 +6,7 @@
 use smallvec::SmallVec;
 
 use super::columns::{Parsed, Values};
-use super::hash::{Buckets, bucket_words, farmhash64};
+use super::hash::{Buckets, IntegerHash, farmhash64};
 use super::pipeline::round;
 use super::place::{Buffer, skipped};
 use super::program::Target;
@@ -24,7 +24,7 @@ struct Lists {
     max: usize,
     keep: Keep,
     pad: [u8; 8],
-    buckets: Buckets,
+    hash: IntegerHash,
 }
 
 impl Quick {
@@ -40,13 +40,13 @@ impl Quick {
             (Self::Text { target, buckets }, Values::Texts(texts)) if column.has_one_a_row() => {
                 put_texts(rows::<8>(buffers, target), column, texts, buckets)
             }
-            (Self::Ints { target, max, keep, pad, buckets }, values) => {
+            (Self::Ints { target, max, keep, pad, hash }, values) => {
                 let values = match values {
                     Values::FixedInts(bytes) => bytes.as_chunks().0,
                     Values::Ints(values) => values,
                     _ => return false,
                 };
-                let lists = Lists { max, keep, pad, buckets };
+                let lists = Lists { max, keep, pad, hash };
                 put_lists(rows::<8>(buffers, target), column, values, &lists)
             }
             _ => false,
@@ -115,7 +115,7 @@ fn put_lists<'a>(
     lists: &Lists,
 ) -> bool {
     let mut ids: SmallVec<[[u8; 8]; FEW]> = SmallVec::from_slice(values);
-    bucket_words(&mut ids, lists.buckets);
+    lists.hash.hash(&mut ids);
     let mut rest = ids.as_slice();
     for (row, out) in rows.enumerate() {
         let Some((list, behind)) = rest.split_at_checked(column.count(row)) else { return false };

@@ -3,7 +3,7 @@
 //! A vector instruction that loads what a narrower one has just stored waits until that has left the processor's store
 //! buffer. So lists are hashed when all rows have been read, and then those that lie side by side in one go.
 
-use super::hash::{Buckets, bucket_words};
+use super::hash::IntegerHash;
 use super::place::Buffer;
 use crate::wire::varint::join_groups;
 
@@ -19,18 +19,18 @@ struct Run {
     column: usize,
     from: usize,
     until: usize,
-    buckets: Buckets,
+    hash: IntegerHash,
 }
 
 impl Unhashed {
     /// Takes note of values in the form of `varint::gather_groups`, `length` bytes from `from` on.
     #[inline]
-    pub fn push(&mut self, column: usize, from: usize, length: usize, buckets: Buckets) {
+    pub fn push(&mut self, column: usize, from: usize, length: usize, hash: IntegerHash) {
         match self.0.last_mut() {
-            Some(last) if (last.column, last.until, last.buckets) == (column, from, buckets) => {
+            Some(last) if (last.column, last.until, last.hash) == (column, from, hash) => {
                 last.until += length;
             }
-            _ => self.0.push(Run { column, from, until: from + length, buckets }),
+            _ => self.0.push(Run { column, from, until: from + length, hash }),
         }
     }
 
@@ -41,7 +41,7 @@ impl Unhashed {
             let (words, _) = data.get_mut(run.from..run.until).unwrap_or_default().as_chunks_mut();
             for block in words.chunks_mut(BLOCK) {
                 join_groups(block);
-                bucket_words(block, run.buckets);
+                run.hash.hash(block);
             }
         }
     }

@@ -5,18 +5,40 @@
 //! the remainders than the reciprocal's 128-bit product.
 
 use super::buckets::Buckets;
+use super::decimal::farmhash64_decimal;
 use super::farmhash::farmhash64_u64;
 
 /// Words of an AVX-512 register.
 const LANES: usize = 8;
 
-/// Replaces each little-endian word by the bucket of its hash, as `buckets.of(farmhash64_u64(word))` does.
+/// What is hashed of an integer, and the buckets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntegerHash {
+    /// The eight little-endian bytes.
+    Bytes(Buckets),
+    /// The decimal text.
+    Decimal(Buckets),
+}
+
+impl IntegerHash {
+    /// Replaces each little-endian word by the bucket of its Fingerprint64.
+    #[inline]
+    pub fn hash(self, words: &mut [[u8; 8]]) {
+        match self {
+            Self::Bytes(buckets) => hash_bytes(words, buckets),
+            Self::Decimal(buckets) => {
+                each(words, |word| buckets.of(farmhash64_decimal(word.cast_signed())));
+            }
+        }
+    }
+}
+
 #[inline]
-pub fn bucket_words(words: &mut [[u8; 8]], buckets: Buckets) {
+fn hash_bytes(words: &mut [[u8; 8]], buckets: Buckets) {
     #[cfg(target_arch = "x86_64")]
     if buckets.are_few() && has_avx512() {
         // SAFETY: the processor has the instructions that the function is compiled for, as was just asked.
-        return unsafe { bucket_few(words, buckets) };
+        return unsafe { hash_bytes_avx512(words, buckets) };
     }
     each(words, farmhash64_u64);
     each(words, |hash| buckets.of(hash));
@@ -35,7 +57,7 @@ fn has_avx512() -> bool {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
-fn bucket_few(words: &mut [[u8; 8]], buckets: Buckets) {
+fn hash_bytes_avx512(words: &mut [[u8; 8]], buckets: Buckets) {
     in_blocks(words, buckets);
 }
 
@@ -81,7 +103,7 @@ mod tests {
                     values.clone().map(|value| buckets.of(farmhash64_u64(value))).collect();
                 let mut words: Vec<[u8; 8]> = values.map(u64::to_le_bytes).collect();
                 let mut plain = words.clone();
-                bucket_words(&mut words, buckets);
+                IntegerHash::Bytes(buckets).hash(&mut words);
                 assert_eq!(words.into_iter().map(u64::from_le_bytes).collect::<Vec<_>>(), expected);
                 // Also where this processor has other instructions.
                 if buckets.are_few() {
