@@ -109,13 +109,13 @@ pub enum OpText {
         /// What is added to the id.
         add: i64,
     },
-    /// The hour of a timestamp, 0 to 23, UTC.
     /// The number at the id's place in a list, such as a statistic of each value of a vocabulary.
     Table {
         /// The number of each id, that of 0 first.
         #[cfg_attr(test, schemars(length(min = 1)))]
         values: Vec<f64>,
     },
+    /// The hour of a timestamp, 0 to 23, UTC.
     Hour {},
     /// The weekday of a timestamp, Monday 0 to Sunday 6, UTC.
     Weekday {},
