@@ -17,6 +17,7 @@ use super::template::Template;
 use crate::spec::error::{Fault, nearest};
 use crate::spec::model::{ModelSpec, check_name};
 use crate::spec::text::{AgeUnit, CrossText, FeatureText, FeatureType};
+use crate::wire::entry_key::EntryKey;
 
 /// Compiles the features of a model that has some.
 pub fn compile(spec: &ModelSpec) -> Result<Program, Fault> {
@@ -253,6 +254,7 @@ impl<'s> Compiler<'s> {
             required: Bits::new(self.fields.len()),
             names: HashMap::default(),
             next: Box::new([]),
+            keys: Box::new([]),
         };
         let mut defaults = Vec::new();
         for (index, ((name, drafts), per_request)) in self.fields.into_iter().zip(per_request).enumerate() {
@@ -286,6 +288,7 @@ impl<'s> Compiler<'s> {
         for field in &mut program.fields {
             field.quick = Quick::of(field, program.uses.get(field.uses.clone()).unwrap_or_default());
         }
+        program.keys = program.fields.iter().map(|field| EntryKey::of(field.name.as_bytes())).collect();
         // Behind each field the one after it, and the first behind the last and at the beginning of a row.
         let after = (1..).take(program.fields.len()).chain([0]);
         program.next = after.map(AtomicU16::new).collect();

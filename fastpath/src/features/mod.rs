@@ -31,12 +31,14 @@ mod place;
 pub mod program;
 mod quantile;
 mod quick;
+mod quick_column;
 mod range;
 mod row_op;
 pub mod rows;
 pub mod template;
 pub mod tensors;
 mod time;
+mod unhashed;
 
 pub use clock::Clock;
 pub use compile::compile;

@@ -8,7 +8,7 @@ use super::hash::murmur3_32;
 use super::number::{Number, NumberOp};
 use super::row_op::{self, Numbers, RowStep};
 use super::time::{TimePart, milliseconds};
-use crate::spec::text::{IntsAs, TimeUnit};
+use crate::spec::text::TimeUnit;
 use crate::wire::Datatype;
 
 /// The first operation, the number operations behind it, those that take the values of a row together, and the element
@@ -200,15 +200,20 @@ impl Pipeline {
         if let Head::Vocab(vocabulary) = &self.head { Some(vocabulary.len()) } else { None }
     }
 
-    /// Whether it does nothing but hash by farmhash64, integers as bytes, to INT64: the commonest use of ids.
+    /// The hasher, where it does nothing but hash by farmhash64 to INT64: the commonest use of ids.
     #[must_use]
-    pub fn is_plain_hash(&self) -> bool {
-        let plain =
-            |hasher: &Hasher| hasher.function == HashFunction::Farmhash64 && hasher.ints == IntsAs::Bytes;
-        matches!(&self.head, Head::Hash(hasher) if plain(hasher))
-            && self.ops.is_empty()
-            && self.row.is_empty()
-            && self.element == Element::Int64
+    pub fn plain_hash(&self) -> Option<&Hasher> {
+        match &self.head {
+            Head::Hash(hasher)
+                if hasher.function == HashFunction::Farmhash64
+                    && self.ops.is_empty()
+                    && self.row.is_empty()
+                    && self.element == Element::Int64 =>
+            {
+                Some(hasher)
+            }
+            _ => None,
+        }
     }
 }
 
