@@ -18,16 +18,29 @@ use crate::spec::error::{Fault, nearest};
 use crate::spec::model::{ModelSpec, check_name};
 use crate::spec::text::{AgeUnit, CrossText, FeatureText, FeatureType};
 
-/// Compiles the features of a model that has some.
+/// Compiles the features of a model that has some. Operations that are still to be fitted are left out and noted.
 pub fn compile(spec: &ModelSpec) -> Result<Program, Fault> {
+    compile_all(spec, true)
+}
+
+/// The same, where features may go nowhere: they are looked at to be fitted, not to be served.
+pub fn compile_probe(spec: &ModelSpec) -> Result<Program, Fault> {
+    compile_all(spec, false)
+}
+
+fn compile_all(spec: &ModelSpec, all_go_somewhere: bool) -> Result<Program, Fault> {
     if spec.text.feature.len() > MAX_FEATURES {
         return Err(Fault::new(format!("the file has more than {MAX_FEATURES} [[feature]] tables")));
     }
     let mut compiler = Compiler::new(spec)?;
     for feature in &spec.text.feature {
-        compiler.feature(feature.get_ref()).map_err(|fault| fault.at(feature.span().start))?;
+        let at = feature.span().start;
+        let unfitted = compiler.feature(feature.get_ref()).map_err(|fault| fault.at(at))?;
+        compiler.unfitted.extend(unfitted.map(|fault| fault.at(at)));
     }
-    compiler.assign_slots()?;
+    if all_go_somewhere {
+        compiler.check_destinations()?;
+    }
     for feature in &spec.text.feature {
         compiler.age(feature.get_ref()).map_err(|fault| fault.at(feature.span().start))?;
     }
@@ -52,15 +65,24 @@ struct Compiler<'s> {
     fields: Vec<(String, Vec<Draft<'s>>)>,
     slots: Vec<String>,
     late: Vec<Late>,
+    unfitted: Vec<Fault>,
 }
 
 impl<'s> Compiler<'s> {
     fn new(spec: &'s ModelSpec) -> Result<Self, Fault> {
         let layout = Layout::new(&spec.inputs)?;
-        Ok(Self { spec, layout, fields: Vec::new(), slots: Vec::new(), late: Vec::new() })
+        Ok(Self {
+            spec,
+            layout,
+            fields: Vec::new(),
+            slots: Vec::new(),
+            late: Vec::new(),
+            unfitted: Vec::new(),
+        })
     }
 
-    fn feature(&mut self, text: &'s FeatureText) -> Result<(), Fault> {
+    /// Takes a feature in; gives a sentence where one of its operations is still to be fitted.
+    fn feature(&mut self, text: &'s FeatureText) -> Result<Option<Fault>, Fault> {
         check_name("a feature's name", &text.name)?;
         let name = &text.name;
         if text.unit.is_some() && text.kind != FeatureType::Timestamp {
@@ -70,7 +92,7 @@ impl<'s> Compiler<'s> {
             Some(to) => self.layout.element(to)?,
             None => Element::Fp64,
         };
-        let Compiled { head, ops, gives_float, age } = compile_ops(self.spec, text)?;
+        let Compiled { head, ops, gives_float, age, unfitted } = compile_ops(self.spec, text)?;
         if text.to.is_some() && gives_float && element.is_integer() {
             return Err(Fault::new(format!(
                 "feature `{name}` gives floating-point numbers, which an integer input cannot take; \
@@ -109,7 +131,11 @@ impl<'s> Compiler<'s> {
                 drafts.push(draft);
             }
         }
-        Ok(())
+        Ok(unfitted.map(|op| {
+            Fault::new(format!(
+                "feature `{name}`: {op} is not fitted yet; run FeatureSpec.load(…).fit(…) on training data"
+            ))
+        }))
     }
 
     /// The slot of a scalar feature that crosses and ages look at.
@@ -136,7 +162,7 @@ impl<'s> Compiler<'s> {
         Ok(self.slots.len() - 1)
     }
 
-    fn assign_slots(&mut self) -> Result<(), Fault> {
+    fn check_destinations(&self) -> Result<(), Fault> {
         let orphan = self.fields.iter().find(|(name, drafts)| {
             drafts.iter().any(|draft| draft.use_.target.is_none())
                 && !self.spec.text.cross.iter().any(|cross| cross.get_ref().features.contains(name))
@@ -209,6 +235,7 @@ impl<'s> Compiler<'s> {
             template: Template::default(),
             unknown: self.spec.text.unknown_features,
             required: Bits::new(self.fields.len()),
+            unfitted: self.unfitted,
             names: HashMap::default(),
             next: Box::new([]),
         };

@@ -1,8 +1,10 @@
 //! Compiles a feature's list of operations, checking what each takes and gives.
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use super::category::{HashFunction, Hasher, Vocabulary};
+use super::fitted::{is_unfitted, parameters};
 use super::hash::Buckets;
 use super::number::NumberOp;
 use super::ops_text::op_name;
@@ -19,6 +21,8 @@ pub(super) struct Compiled {
     /// Whether the result is a floating-point number rather than an integer.
     pub gives_float: bool,
     pub age: Option<(String, AgeUnit)>,
+    /// The first operation whose parameters are still to be fitted.
+    pub unfitted: Option<&'static str>,
 }
 
 /// What stands between two operations.
@@ -52,7 +56,8 @@ pub(super) fn compile_ops(spec: &ModelSpec, text: &FeatureText) -> Result<Compil
         FeatureType::String | FeatureType::Bytes => Kind::Text,
         FeatureType::Timestamp => Kind::Time,
     };
-    let mut compiled = Compiled { head: Head::Number, ops: Vec::new(), gives_float: false, age: None };
+    let mut compiled =
+        Compiled { head: Head::Number, ops: Vec::new(), gives_float: false, age: None, unfitted: None };
     for (index, op) in text.ops.iter().enumerate() {
         kind = step(spec, text, op, index, kind, &mut compiled)
             .map_err(|fault| Fault::new(format!("feature `{}`: {}", text.name, fault.message)))?;
@@ -85,7 +90,12 @@ fn step(
             Ok(Kind::Id)
         }
         (OpText::Vocab { .. }, Kind::Int | Kind::Text) if first => {
-            out.head = Head::Vocab(vocabulary(spec, text, op)?);
+            if is_unfitted(spec, op) {
+                out.unfitted = Some(name);
+                out.head = Head::Tally(Arc::default());
+            } else {
+                out.head = Head::Vocab(vocabulary(spec, text, op)?);
+            }
             Ok(Kind::Id)
         }
         (OpText::Hash(_) | OpText::Vocab { .. }, _) => refuse("an int, text or bytes as sent"),
@@ -126,18 +136,30 @@ fn step(
         (_, Kind::Time) => {
             refuse("a number; take hour, weekday, day, month, cycle or age of the timestamp first")
         }
+        (OpText::Bucketize { .. }, _) => {
+            number(spec, op, out)?;
+            Ok(Kind::Id)
+        }
         _ => {
-            let op = number_op(op)?;
-            let gives = if matches!(op, NumberOp::Bucketize { .. }) { Kind::Id } else { Kind::Float };
-            out.ops.push(op);
-            Ok(gives)
+            number(spec, op, out)?;
+            Ok(Kind::Float)
         }
     }
 }
 
+/// Adds an operation on numbers; one that is still to be fitted is left out and noted.
+fn number(spec: &ModelSpec, op: &OpText, out: &mut Compiled) -> Result<(), Fault> {
+    if is_unfitted(spec, op) {
+        out.unfitted.get_or_insert(op_name(op));
+    } else {
+        out.ops.push(number_op(op)?);
+    }
+    Ok(())
+}
+
 fn number_op(op: &OpText) -> Result<NumberOp, Fault> {
     Ok(match op {
-        OpText::Clip { min, max } => {
+        OpText::Clip { min, max, .. } => {
             let (min, max) = (min.unwrap_or(f64::NEG_INFINITY), max.unwrap_or(f64::INFINITY));
             // Written so that a NaN bound is refused too.
             if !(min <= max) {
@@ -150,7 +172,7 @@ fn number_op(op: &OpText) -> Result<NumberOp, Fault> {
         OpText::Log1p {} => NumberOp::Log1p,
         OpText::SignedLog {} => NumberOp::SignedLog,
         OpText::Scale { mul, add } => NumberOp::Scale { mul: *mul, add: *add },
-        OpText::Standardize { mean, std } => {
+        OpText::Standardize { mean: Some(mean), std: Some(std), .. } => {
             if !(*std > 0.0) || !mean.is_finite() {
                 return Err(Fault::new(format!(
                     "standardize has mean = {mean} and std = {std}; std must be above 0"
@@ -158,7 +180,7 @@ fn number_op(op: &OpText) -> Result<NumberOp, Fault> {
             }
             NumberOp::Standardize { mean: *mean, std: *std }
         }
-        OpText::MinMax { min, max } => {
+        OpText::MinMax { min: Some(min), max: Some(max), .. } => {
             if !(max > min) {
                 return Err(Fault::new(format!(
                     "min_max has min = {min} and max = {max}; max must be above min"
@@ -166,12 +188,15 @@ fn number_op(op: &OpText) -> Result<NumberOp, Fault> {
             }
             NumberOp::MinMax { min: *min, range: max - min }
         }
-        OpText::Bucketize { boundaries } => {
+        OpText::Bucketize { boundaries: Some(boundaries), .. } => {
             let rising = boundaries.windows(2).all(|pair| matches!(pair, [low, high] if low < high));
             if boundaries.is_empty() || !rising || boundaries.iter().any(|boundary| boundary.is_nan()) {
                 return Err(Fault::new("bucketize needs one or more boundaries, each above the one before"));
             }
             NumberOp::Bucketize { boundaries: boundaries.clone().into() }
+        }
+        OpText::Standardize { .. } | OpText::MinMax { .. } | OpText::Bucketize { .. } => {
+            return Err(Fault::new(format!("{} needs {}, or fit = true", op_name(op), parameters(op))));
         }
         _ => return Err(Fault::new(format!("{} takes no number", op_name(op)))),
     })
@@ -206,7 +231,7 @@ fn buckets_of(count: u64) -> Result<Buckets, Fault> {
 }
 
 fn vocabulary(spec: &ModelSpec, text: &FeatureText, op: &OpText) -> Result<Vocabulary, Fault> {
-    let OpText::Vocab { values, file, oov_buckets } = op else {
+    let OpText::Vocab { values, file, oov_buckets, .. } = op else {
         return Err(Fault::new("not a vocabulary"));
     };
     let lines = match (values, file) {
@@ -221,7 +246,7 @@ fn vocabulary(spec: &ModelSpec, text: &FeatureText, op: &OpText) -> Result<Vocab
             })
             .collect::<Result<Vec<_>, _>>()?,
         (None, Some(file)) => vocabulary_file(spec, file)?,
-        _ => return Err(Fault::new("vocab needs either values or file")),
+        _ => return Err(Fault::new("vocab needs either values or file, or fit = true")),
     };
     if lines.is_empty() {
         return Err(Fault::new("vocab is empty; it needs at least one value"));

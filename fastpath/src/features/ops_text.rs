@@ -3,7 +3,8 @@
 use crate::spec::text::{FeatureText, OpText};
 
 /// The operation's key in model.toml.
-pub(super) fn op_name(op: &OpText) -> &'static str {
+#[must_use]
+pub fn op_name(op: &OpText) -> &'static str {
     match op {
         OpText::Clip { .. } => "clip",
         OpText::Log1p {} => "log1p",
@@ -42,7 +43,9 @@ pub(super) fn ops_text(text: &FeatureText) -> String {
 fn op_text(op: &OpText) -> String {
     match op {
         OpText::Hash(hash) => format!("hash mod {}", hash.buckets),
-        OpText::Bucketize { boundaries } => format!("bucketize into {}", boundaries.len() + 1),
+        OpText::Bucketize { boundaries: Some(boundaries), .. } => {
+            format!("bucketize into {}", boundaries.len() + 1)
+        }
         OpText::Vocab { oov_buckets, .. } => format!("vocab + {oov_buckets}"),
         OpText::Identity { size } => format!("identity < {size}"),
         op => op_name(op).to_owned(),

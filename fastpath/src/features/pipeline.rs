@@ -1,10 +1,13 @@
 //! What one `[[feature]]` does to each of its values, from the value as sent to the tensor's element.
 
+use std::sync::Arc;
+
 use half::{bf16, f16};
 
 use super::category::{HashFunction, Hasher, Vocabulary};
 use super::fault::{Fault, FaultKind};
 use super::number::{Number, NumberOp};
+use super::tally::Tally;
 use super::time::{TimePart, milliseconds};
 use crate::spec::text::{IntsAs, TimeUnit};
 use crate::wire::Datatype;
@@ -24,6 +27,8 @@ pub enum Head {
     Number,
     Hash(Hasher),
     Vocab(Vocabulary),
+    /// A vocabulary that is still to be fitted.
+    Tally(Arc<Tally>),
     Time(TimePart, TimeUnit),
 }
 
@@ -156,6 +161,7 @@ impl Pipeline {
             Head::Number => value,
             Head::Hash(hasher) => hasher.int(value),
             Head::Vocab(vocabulary) => vocabulary.int(value)?,
+            Head::Tally(tally) => tally.int(value),
             Head::Time(part, unit) => {
                 return self.number(part.of(milliseconds(value, *unit)), out);
             }
@@ -169,6 +175,7 @@ impl Pipeline {
         let id = match &self.head {
             Head::Hash(hasher) => hasher.bytes(value),
             Head::Vocab(vocabulary) => vocabulary.text(value)?,
+            Head::Tally(tally) => tally.text(value),
             // The compiler lets no text in here.
             Head::Number | Head::Time(..) => 0,
         };

@@ -48,6 +48,7 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<array::Array>()?;
     module.add_class::<table::PyTable>()?;
     module.add_function(wrap_pyfunction!(offline::transform_table, module)?)?;
+    module.add_function(wrap_pyfunction!(offline::fit_table, module)?)?;
     module.add_class::<engine::PyEngine>()?;
     module.add_class::<calls::Calls>()?;
     module.add_class::<door::PyDoor>()?;

@@ -1,7 +1,9 @@
 //! model.toml: the text that says what a model takes, how features become tensors, and how it batches
 //! (docs/model-toml.md). `text` is the file's keys as they stand; `model` is the same, checked.
 
+pub mod edit;
 pub mod error;
+pub mod fit_text;
 pub mod model;
 pub mod text;
 

@@ -15,7 +15,7 @@ pub const MAX_NAME_BYTES: usize = 128;
 const MAX_INSTANCES: usize = 64;
 
 /// What a model.toml says, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ModelSpec {
     /// The folder's name.
     pub name: String,

@@ -3,7 +3,9 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-#[derive(Debug, Deserialize)]
+use super::fit_text::{BucketizeFit, ClipFit, Fit, NoOptions, VocabFit};
+
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelText {
     #[serde(default)]
@@ -63,7 +65,7 @@ pub struct InstancesText {
     pub count: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputText {
     pub name: String,
@@ -72,7 +74,7 @@ pub struct InputText {
     pub offsets_of: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutputText {
     pub name: String,
@@ -81,7 +83,7 @@ pub struct OutputText {
     pub dims: Vec<i64>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureText {
     pub name: String,
@@ -156,6 +158,7 @@ pub enum OpText {
     Clip {
         min: Option<f64>,
         max: Option<f64>,
+        fit: Option<Fit<ClipFit>>,
     },
     Log1p {},
     SignedLog {},
@@ -166,21 +169,25 @@ pub enum OpText {
         add: f64,
     },
     Standardize {
-        mean: f64,
-        std: f64,
+        mean: Option<f64>,
+        std: Option<f64>,
+        fit: Option<Fit<NoOptions>>,
     },
     MinMax {
-        min: f64,
-        max: f64,
+        min: Option<f64>,
+        max: Option<f64>,
+        fit: Option<Fit<NoOptions>>,
     },
     Bucketize {
-        boundaries: Vec<f64>,
+        boundaries: Option<Vec<f64>>,
+        fit: Option<Fit<BucketizeFit>>,
     },
     Vocab {
         values: Option<Vec<toml::Value>>,
         file: Option<String>,
         #[serde(default = "one_bucket")]
         oov_buckets: u64,
+        fit: Option<Fit<VocabFit>>,
     },
     Hash(HashText),
     Identity {
@@ -262,7 +269,7 @@ pub enum AgeUnit {
     Days,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CrossText {
     pub features: Vec<String>,
