@@ -1,7 +1,7 @@
 """The 40-feature row's program as a data scientist writes it: pandas and numpy, a vector at a time, no loop over rows.
 
-Text is hashed once a distinct value (`factorize`), by the vectorised Fingerprint64 of tests/reference, since neither library
-has a hash that serving could repeat.
+Text is hashed once a distinct value (`factorize`), by the vectorised Fingerprint64 of tests/reference, since neither
+library has a hash that serving could repeat.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def transform(frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
 def _hashed(column: pd.Series[str]) -> NDArray[np.int64]:
     codes, words = pd.factorize(column)
     hashes = fingerprint64_many([word.encode() for word in words])
-    return (hashes % _BUCKETS).astype(np.int64)[codes]
+    ids: NDArray[np.int64] = (hashes % _BUCKETS).astype(np.int64)[codes]
+    return ids
 
 
 def _padded(column: pd.Series[Any]) -> NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """A million training rows through `FeatureSpec.transform`, beside pandas and numpy doing the same.
 
-`python -m bench.transform` makes the 40-feature row (bench/feature_row.py) a million times, checks that both ways give the same
-tensors, runs them in turn, prints a table and writes it to bench/results/transform.md.
+`python -m bench.transform` makes the 40-feature row (bench/feature_row.py) a million times, checks that all ways
+give the same tensors, runs them in turn, prints a table and writes it to bench/results/transform.md.
 """
 
 from __future__ import annotations
@@ -138,14 +138,15 @@ def _report(told: Mapping[str, str], rows: int, runs: Mapping[str, list[Run]]) -
         f"- pandas {pd.__version__}, pyarrow {pa.__version__}",
         f"- load average at the end: {' '.join(f'{load:.2f}' for load in os.getloadavg())}",
         "",
-        f"{rows:,} rows of 40 features: 20 floats standardized, 15 texts hashed, 5 lists of 1 to 20 integers hashed and padded.",
+        f"{rows:,} rows of 40 features: 20 floats standardized, 15 texts hashed, 5 lists of 1 to 20 integers",
+        "hashed and padded.",
         "",
         "| way | s | CPU s | rows/s | peak memory, GiB | times as fast | by CPU |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
         *(_row(name, rows, runs) for name in runs),
         "",
-        "Medians of the rounds, with the least and the most behind; the ratios are the median of the rounds' own. All ways give the",
-        "same bits. Peak memory is what the run adds to the rows that were there, its tensors among it.",
+        "Medians of the rounds, with the least and the most behind; the ratios are the median of the rounds' own.",
+        "All ways give the same bits. Peak memory is what the run adds to the rows that were there, its tensors among it.",
         "",
         *(_verdict(name, runs) for name in runs if name != _BASELINE),
         "",

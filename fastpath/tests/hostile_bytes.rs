@@ -51,9 +51,13 @@ fn most_bytes(work: impl FnOnce()) -> usize {
     MOST_BYTES.get() - before
 }
 
-fn models() -> [Model; 2] {
-    [include_str!("models/every_form.toml"), include_str!("models/tensors.toml")]
-        .map(|text| Model::new(ModelSpec::parse("hostile", text, Vec::new()).unwrap(), 1).unwrap())
+fn models() -> [Model; 3] {
+    [
+        include_str!("models/every_form.toml"),
+        include_str!("models/operations.toml"),
+        include_str!("models/tensors.toml"),
+    ]
+    .map(|text| Model::new(ModelSpec::parse("hostile", text, Vec::new()).unwrap(), 1).unwrap())
 }
 
 /// What decoding may hold: a varint of one byte becomes an element of eight, a text of two bytes a slice of sixteen, both
@@ -128,10 +132,12 @@ fn valid_tensors() -> Vec<u8> {
 
 #[test]
 fn the_messages_that_are_mutated_are_valid() {
-    let [features, tensors] = models();
+    let [features, operations, tensors] = models();
     for message in [valid_examples(), valid_columns()] {
         let request = PredictRequest::parse(&message).unwrap();
-        assert_eq!(features.decode_predict(&request, 1024).map(|block| block.rows), Ok(2));
+        for model in [&features, &operations] {
+            assert_eq!(model.decode_predict(&request, 1024).map(|block| block.rows), Ok(2));
+        }
     }
     let message = valid_tensors();
     let request = InferRequest::parse(&message).unwrap();

@@ -22,6 +22,7 @@ __all__ = [
     "ChannelCalls",
     "Door",
     "Engine",
+    "HttpPort",
     "ManyCalls",
     "ModelSpec",
     "Prediction",
@@ -30,6 +31,7 @@ __all__ = [
     "SpecError",
     "Table",
     "TensorSpec",
+    "VersionStatistics",
     "__version__",
     "cores",
     "encode_columns",
@@ -56,6 +58,8 @@ class TensorSpec:
     datatype: str  # an Open Inference Protocol datatype, such as "FP32"
     shape: list[int]  # with the batch axis first; -1: any size
     offsets_of: str | None  # the jagged input whose offsets this is
+    lengths_of: str | None  # the padded input whose values this counts
+    mask_of: str | None  # the padded input whose values this masks
 
 @final
 class Array:
@@ -204,6 +208,9 @@ class Engine:
     def set_unavailable(self, name: str, version: int | None, reason: str) -> None:
         """Calls for it are refused UNAVAILABLE with this reason instead of NOT_FOUND."""
 
+    def statistics(self, name: str, version: int) -> VersionStatistics | None:
+        """What a version has done so far; None for one that was never added."""
+
     def drain(self) -> None:
         """Refuses new calls UNAVAILABLE; accepted ones finish."""
 
@@ -241,6 +248,39 @@ class Engine:
         Raises OSError where the address cannot be bound, ValueError for certificates that cannot be used.
         """
 
+    def open_http(
+        self,
+        host: str,
+        port: int,
+        *,
+        settings: Mapping[str, Any],
+        tls: tuple[bytes, bytes, bytes | None] | None = None,
+    ) -> HttpPort:
+        """Opens the HTTP port: the Open Inference Protocol's REST form, and rows of features as JSON.
+
+        `settings` holds max_receive_bytes, max_send_bytes, max_connections and max_connection_age_s; `tls` and
+        the errors are those of `open_door`.
+        """
+
+@final
+class VersionStatistics:
+    """Sums over a version's calls and batches since it was first added.
+
+    Each pair is how often, and for how many nanoseconds together. penstock.model_statistics says from when to when.
+    """
+
+    last_inference_ms: int  # since 1970; 0: none yet
+    rows: int
+    batches: int
+    success: tuple[int, int]
+    fail: tuple[int, int]
+    queue: tuple[int, int]
+    compute_input: tuple[int, int]
+    compute_infer: tuple[int, int]
+    compute_output: tuple[int, int]
+    # Rows a batch, batches, and their nanoseconds of packing, run and encoding; the fewest rows first.
+    by_batch_rows: list[tuple[int, int, int, int, int]]
+
 @final
 class Door:
     """The HTTP/2 listener in Rust, on threads of its own."""
@@ -261,6 +301,23 @@ class Door:
 
     def stop(self, grace_s: float) -> None:
         """Waits at most so long for connections to end, then closes the port and ends the threads."""
+
+@final
+class HttpPort:
+    """The HTTP/1 listener in Rust, on a thread of its own."""
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on, chosen by the system where 0 was asked for."""
+
+    def set_tls(self, tls: tuple[bytes, bytes, bytes | None]) -> None:
+        """New handshakes use these; connections that stand keep theirs. Raises ValueError."""
+
+    def drain(self) -> None:
+        """Closes connections that wait for a request, and others with their answer. The port stays open."""
+
+    def stop(self, grace_s: float) -> None:
+        """Waits at most so long for connections to end, then closes the port and ends the thread."""
 
 @final
 class Calls:

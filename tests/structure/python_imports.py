@@ -31,6 +31,8 @@ ONLY_IN = {
         "server",
         "doors",
         "servicer",
+        "model_config",
+        "model_statistics",
         "repository",
         "runtime",
         # encoding and decoding on the caller's side, and offline
@@ -51,7 +53,15 @@ ENVIRONMENT_ONLY_IN = {"config"}
 FLOORS = (
     {"errors"},
     {"config"},
-    {"rpc_handlers", "certificates", "stream_forms", "error_details"},
+    {
+        "rpc_handlers",
+        "certificates",
+        "stream_forms",
+        "error_details",
+        "model_config",
+        "model_statistics",
+        "server_settings",
+    },
     {"doors", "runtime", "health", "reflection", "request_stream"},
     {"open_streams"},
     {"repository", "servicer"},

@@ -96,6 +96,31 @@ def test_boundaries_are_fitted_by_quantiles_or_of_one_width(tmp_path: Path, by: 
     np.testing.assert_array_equal(fitted.transform({"amount": AMOUNTS})["ids"][:, 0], want)
 
 
+def test_quantiles_are_fitted_to_equidistant_shares(tmp_path: Path) -> None:
+    ops = '{ quantile = { fit = { count = 50 }, output = "uniform" } }'
+    fitted = load(tmp_path, feature("amount", "float", ops)).fit({"amount": AMOUNTS})
+    want = np.interp(AMOUNTS, np.quantile(AMOUNTS, np.linspace(0, 1, 50)), np.linspace(0, 1, 50))
+    dense = fitted.transform({"amount": AMOUNTS})["dense"][:, 0]
+    np.testing.assert_allclose(dense, want, rtol=1e-12, atol=1e-12)
+
+
+def test_operations_behind_reductions_are_fitted_to_what_those_give(tmp_path: Path) -> None:
+    spec = load(
+        tmp_path,
+        feature(
+            "x", "float", "{ log1p = {} }, { mean = {} }, { standardize = { fit = true } }", more="list = {}"
+        ),
+        feature("x", "float", "{ standardize = { fit = true } }, { sum = {} }", more="list = {}"),
+    )
+    rows = [[1.0, 2.0], [3.0], [], [5.0, 7.0, 9.0]]
+    dense = spec.fit({"x": rows}).transform({"x": rows})["dense"]
+    means = np.array([np.mean(np.log1p(row)) if row else 0.0 for row in rows])
+    np.testing.assert_allclose(dense[:, 0], (means - means.mean()) / means.std(), rtol=1e-12, atol=1e-12)
+    values = np.concatenate(rows)
+    sums = [sum((np.array(row) - values.mean()) / values.std()) for row in rows]
+    np.testing.assert_allclose(dense[:, 1], sums, rtol=1e-12, atol=1e-12)
+
+
 def test_a_constant_is_fitted_as_scikit_learn_fits_it(tmp_path: Path) -> None:
     spec = load(
         tmp_path,

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::model::{Model, TensorInfo};
 use crate::features::program::{ColumnPlan, Late, Program, Target};
+use crate::spec::model::{PaddingOf, PaddingPart};
 
 impl Model {
     /// What the model takes and gives, a line each.
@@ -22,12 +23,21 @@ impl Model {
             tensors
                 .into_iter()
                 .map(|tensor| {
-                    let offsets = tensor.offsets_of.map_or_else(String::new, |of| format!("offsets of {of}"));
+                    let of = match (tensor.offsets_of, tensor.padding_of) {
+                        (Some(of), _) => format!("offsets of {of}"),
+                        (None, Some(PaddingOf { part: PaddingPart::Lengths, input })) => {
+                            format!("lengths of {input}")
+                        }
+                        (None, Some(PaddingOf { part: PaddingPart::Mask, input })) => {
+                            format!("mask of {input}")
+                        }
+                        (None, None) => String::new(),
+                    };
                     [
                         kind.to_owned(),
                         tensor.name,
                         format!("{} {:?}", tensor.datatype.name(), tensor.shape),
-                        offsets,
+                        of,
                     ]
                 })
                 .collect::<Vec<_>>()

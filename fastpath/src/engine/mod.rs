@@ -3,6 +3,7 @@
 
 mod describe;
 pub mod model;
+mod parsed;
 pub mod reply;
 pub mod routes;
 pub mod run;
@@ -22,6 +23,7 @@ use crate::wire::predict_request::PredictRequest;
 
 pub use model::Model;
 use model::OutputSelection;
+pub use parsed::RowsRequest;
 use reply::{Reply, ReplyForm};
 pub use routes::Routes;
 
@@ -114,10 +116,7 @@ impl Engine {
     /// # Errors
     /// The call is refused now; nothing will come through the outbox.
     pub fn submit(&self, method: Method, message: &[u8], caller: Caller) -> Result<Arc<Ticket>, Status> {
-        let Decoded { version, request } = self.decode(method, message, caller)?;
-        let ticket = Arc::clone(&request.ticket);
-        version.queue.push(request, Instant::now())?;
-        Ok(ticket)
+        Self::push(self.decode(method, message, caller)?)
     }
 
     /// The first half of `submit`, for a caller who queues many at once.
@@ -126,29 +125,20 @@ impl Engine {
     /// The call is refused now; nothing will come through the outbox.
     pub fn decode(&self, method: Method, message: &[u8], caller: Caller) -> Result<Decoded, Status> {
         let began = Instant::now();
-        if self.draining.load(Ordering::Relaxed) {
-            return Err(self.refuse(Status::overloaded("The server is shutting down; try another one.", 0)));
-        }
+        self.check_open()?;
         match method {
             Method::ModelInfer => {
                 let request = InferRequest::parse(message).map_err(|error| self.refuse(error.into()))?;
-                if let Some(field) = request.refused_parameter() {
-                    let message =
-                        format!("{field} is not supported; send and receive whole tensors in the messages.");
-                    return Err(self.refuse(Status::invalid(field, message)));
-                }
-                let version = self.version(request.model_name, request.model_version)?;
-                let names = request.outputs.iter().map(|output| output.name);
-                let outputs = Self::told(&version, version.model.select_outputs(names))?;
-                let block = version.model.decode_infer(&request);
-                let asked = (ReplyForm::Infer, request.id, outputs);
-                self.decoded(version, ("inputs", block), asked, caller, began)
+                self.decode_infer(&request, caller, began)
             }
             Method::Predict => {
                 let request = PredictRequest::parse(message).map_err(|error| self.refuse(error.into()))?;
                 let version = self.version(request.model_name, request.model_version)?;
-                let outputs =
-                    Self::told(&version, version.model.select_outputs(request.outputs.iter().copied()))?;
+                let outputs = Self::told(
+                    &version,
+                    began,
+                    version.model.select_outputs(request.outputs.iter().copied()),
+                )?;
                 let block = version.model.decode_predict(&request, version.model.spec.max_batch_rows);
                 let rows_field = if request.columns.is_empty() { "examples" } else { "columns" };
                 let asked = (ReplyForm::Predict { receipt: request.receipt }, request.id, outputs);
@@ -178,13 +168,13 @@ impl Engine {
         caller: Caller,
         began: Instant,
     ) -> Result<Decoded, Status> {
-        let block = Self::told(&version, block.map_err(Status::from))?;
+        let block = Self::told(&version, began, block.map_err(Status::from))?;
         let allowed = 1..=version.model.spec.max_batch_rows;
         let counted = version.model.check_rows(rows_field, block.rows, allowed);
-        Self::told(&version, counted.map_err(Status::from))?;
+        Self::told(&version, began, counted.map_err(Status::from))?;
         let enqueued = Instant::now();
         let timeout = caller.timeout.unwrap_or(self.timeouts.default).min(self.timeouts.max);
-        let ticket = version.queue.ticket(caller.outbox, caller.token, began + timeout);
+        let ticket = version.queue.ticket(caller.outbox, caller.token, began, began + timeout);
         let decode_ns = u64::try_from((enqueued - began).as_nanos()).unwrap_or(u64::MAX);
         let reply = Reply { form, id: id.into(), outputs, version: Arc::clone(&version) };
         let request = Request { block, reply, ticket, enqueued, decode_ns, alone: false };
@@ -195,6 +185,13 @@ impl Engine {
         self.routes.find(name, version).map_err(|status| self.refuse(status))
     }
 
+    fn check_open(&self) -> Result<(), Status> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err(self.refuse(Status::overloaded("The server is shutting down; try another one.", 0)));
+        }
+        Ok(())
+    }
+
     /// Counts a refusal that no model version is to blame for.
     fn refuse(&self, status: Status) -> Status {
         self.metrics.count_unrouted(status.code);
@@ -202,8 +199,8 @@ impl Engine {
     }
 
     /// Counts a refusal with the version that it is about.
-    fn told<T>(version: &Version, result: Result<T, Status>) -> Result<T, Status> {
-        result.inspect_err(|status| version.metrics.count(status.code, 1))
+    fn told<T>(version: &Version, began: Instant, result: Result<T, Status>) -> Result<T, Status> {
+        result.inspect_err(|status| version.metrics.count(status.code, 1, began.elapsed()))
     }
 
     /// Refuses new calls from now on; accepted ones finish.

@@ -1,15 +1,17 @@
 //! A model version as the engine sees it: what callers send, what forward takes, what it gives.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
 use smallvec::SmallVec;
 
 use crate::batch::{ColumnLayout, OffsetType};
-use crate::features::program::{ColumnPlan, FieldShape};
-use crate::features::{Program, RowBlock, RowsError, columns, compile, examples, tensors};
+use crate::features::program::{ColumnPlan, Field, FieldShape};
+use crate::features::{Program, RowBlock, RowsError, columns, compile, examples, json_rows, tensors};
 use crate::spec::error::{Fault, nearest};
-use crate::spec::text::FeatureType;
+use crate::spec::model::PaddingOf;
+use crate::spec::text::{FeatureType, TimeUnit};
 use crate::spec::{InputSpec, ModelSpec, SpecError};
 use crate::status::Status;
 use crate::wire::Datatype;
@@ -44,6 +46,7 @@ pub struct TensorInfo {
     pub shape: Vec<i64>,
     /// The jagged input whose offsets this is.
     pub offsets_of: Option<String>,
+    pub padding_of: Option<PaddingOf>,
 }
 
 /// The places of the wanted outputs among the model's; all of them in order is the usual case.
@@ -113,15 +116,7 @@ impl Model {
         request: &PredictRequest<'_>,
         most_rows: usize,
     ) -> Result<RowBlock, RowsError> {
-        let Some(program) = &self.program else {
-            return Err(RowsError::request(
-                "model_name",
-                format!(
-                    "Model {:?} has no features, so Predict cannot score it; send its tensors to ModelInfer.",
-                    self.spec.name
-                ),
-            ));
-        };
+        let program = self.features()?;
         let template = examples::template(program, request.context.as_deref())?;
         match (request.examples.is_empty(), request.columns.is_empty()) {
             (false, true) => {
@@ -139,6 +134,26 @@ impl Model {
                 "The request has both examples and columns; send one of them.",
             )),
         }
+    }
+
+    /// The rows of a JSON request, each a text of its own.
+    pub fn decode_json(&self, context: Option<&str>, rows: &[&str]) -> Result<RowBlock, RowsError> {
+        let program = self.features()?;
+        let template = json_rows::template(program, context)?;
+        self.check_rows("rows", rows.len(), 0..=self.spec.max_batch_rows)?;
+        json_rows::decode(program, template, rows)
+    }
+
+    fn features(&self) -> Result<&Program, RowsError> {
+        self.program.as_ref().ok_or_else(|| {
+            RowsError::request(
+                "model_name",
+                format!(
+                    "Model {:?} has no features, so Predict cannot score it; send its tensors to ModelInfer.",
+                    self.spec.name
+                ),
+            )
+        })
     }
 
     /// Whether a request may have so many rows; `field` is the path to blame.
@@ -208,9 +223,21 @@ impl Model {
                 FieldShape::List => vec![-1, -1],
                 FieldShape::Fixed(length) => vec![-1, length as i64],
             };
-            TensorInfo { name: field.name.clone(), datatype, shape, offsets_of: None }
+            TensorInfo { name: field.name.clone(), datatype, shape, offsets_of: None, padding_of: None }
         });
         fields.collect()
+    }
+
+    /// Of each feature what its datatype does not tell: its type, the unit of a timestamp, and whether it is a list.
+    #[must_use]
+    pub fn feature_kinds(&self) -> BTreeMap<String, String> {
+        let fields = self.program.iter().flat_map(|program| &program.fields);
+        let kind = |field: &Field| {
+            let unit = if field.unit == TimeUnit::Milliseconds { "_ms" } else { "" };
+            let list = if field.shape == FieldShape::Scalar { "" } else { "[]" };
+            format!("{}{unit}{list}", field.kind.name())
+        };
+        fields.map(|field| (field.name.clone(), kind(field))).collect()
     }
 
     /// The arguments of forward.
@@ -229,6 +256,7 @@ impl Model {
             datatype: input.datatype,
             shape: shape(argument, input),
             offsets_of: input.offsets_of.clone(),
+            padding_of: input.padding_of.clone(),
         };
         self.arguments.iter().zip(&self.spec.inputs).map(info).collect()
     }
@@ -240,6 +268,7 @@ impl Model {
             datatype: output.datatype,
             shape: rows_of(&output.dims),
             offsets_of: None,
+            padding_of: None,
         };
         self.spec.outputs.iter().map(info).collect()
     }

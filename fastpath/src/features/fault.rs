@@ -44,6 +44,22 @@ pub enum FaultKind {
     },
     /// A value that a vocabulary without OOV buckets does not have.
     NotInVocabulary,
+    /// Outside the feature's range.
+    Beyond {
+        min: String,
+        max: String,
+        came: String,
+    },
+    NotANumber,
+    /// A float that no 64-bit integer is.
+    NotWhole {
+        value: String,
+    },
+    SumOverflow,
+    /// JSON that is written rightly and cannot be read: a number out of range, half a surrogate pair.
+    Json {
+        reason: String,
+    },
     /// An unsigned integer of a training table that 64 bits with a sign cannot hold.
     TooLarge {
         value: u64,
@@ -92,6 +108,11 @@ impl fmt::Display for FaultKind {
                 write!(out, "is {value}, which {datatype} cannot hold")
             }
             Self::NotInVocabulary => out.write_str("is not in the model's vocabulary"),
+            Self::Beyond { min, max, came } => write!(out, "must be {min} to {max}, but {came} came"),
+            Self::NotANumber => out.write_str("must be a number, but NaN came"),
+            Self::NotWhole { value } => write!(out, "is {value}, which no 64-bit integer can hold"),
+            Self::SumOverflow => out.write_str("adds up to more than a 64-bit integer can hold"),
+            Self::Json { reason } => write!(out, "cannot be read: {reason}"),
             Self::TooLarge { value } => write!(out, "is {value}, which a 64-bit signed integer cannot hold"),
             Self::NullInList => out.write_str("has a null inside a list; leave it out"),
             Self::Untaken { kind } => write!(
@@ -115,6 +136,8 @@ pub enum Place {
     Example(usize),
     Column(usize),
     Tensor(usize),
+    /// A row of a JSON request.
+    Row(usize),
 }
 
 impl Place {
@@ -124,6 +147,7 @@ impl Place {
             Self::Example(row) => Self::Example(rows + row),
             Self::Column(row) => Self::Column(rows + row),
             Self::Tensor(row) => Self::Tensor(rows + row),
+            Self::Row(row) => Self::Row(rows + row),
         }
     }
 }
@@ -132,7 +156,9 @@ impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Context => out.write_str("the context"),
-            Self::Example(row) | Self::Column(row) | Self::Tensor(row) => write!(out, "row {row}"),
+            Self::Example(row) | Self::Column(row) | Self::Tensor(row) | Self::Row(row) => {
+                write!(out, "row {row}")
+            }
         }
     }
 }
@@ -185,6 +211,7 @@ impl RowsError {
                 Place::Example(row) => format!("examples[{row}].{feature}"),
                 Place::Column(row) => format!("columns.{feature}[{row}]"),
                 Place::Tensor(row) => format!("inputs.{feature}[{row}]"),
+                Place::Row(row) => format!("rows[{row}].{feature}"),
             }),
             Self::Request { field, .. } => Some(field.clone()),
             Self::Wire(_) => None,

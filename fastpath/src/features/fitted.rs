@@ -13,6 +13,7 @@ pub fn is_unfitted(spec: &ModelSpec, op: &OpText) -> bool {
         | OpText::Standardize { mean: None, std: None, fit: Some(_) }
         | OpText::MinMax { min: None, max: None, fit: Some(_) }
         | OpText::Bucketize { boundaries: None, fit: Some(_) }
+        | OpText::Quantile { quantiles: None, fit: Some(_), .. }
         | OpText::Vocab { values: None, file: None, fit: Some(_), .. } => true,
         OpText::Vocab { values: None, file: Some(file), .. } => {
             is_fitted_file(spec, file) && !spec.folders.iter().any(|folder| folder.join(file).exists())
@@ -32,7 +33,24 @@ pub(super) fn parameters(op: &OpText) -> &'static str {
     match op {
         OpText::Standardize { .. } => "mean and std",
         OpText::Bucketize { .. } => "boundaries",
+        OpText::Quantile { .. } => "quantiles",
         OpText::Vocab { .. } => "values or file",
         _ => "min and max",
     }
+}
+
+/// Whether the operation takes the values of a row together, so that a list need not go into the tensor itself.
+#[must_use]
+pub fn takes_rows(op: &OpText) -> bool {
+    matches!(
+        op,
+        OpText::Sum {}
+            | OpText::Mean { .. }
+            | OpText::Max { .. }
+            | OpText::Min { .. }
+            | OpText::Length {}
+            | OpText::L2Normalize { .. }
+            | OpText::OneHot { .. }
+            | OpText::FeatureHasher { .. }
+    )
 }

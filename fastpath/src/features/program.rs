@@ -8,8 +8,10 @@ use hashbrown::HashMap;
 
 use super::hash::Buckets;
 use super::list_form::ListForm;
+use super::padding::Padding;
 use super::pipeline::Pipeline;
 use super::quick::Quick;
+use super::range::Range as ValueRange;
 use super::template::Template;
 use crate::spec::error::{Fault, nearest};
 use crate::spec::text::{FeatureType, TimeUnit, UnknownFeatures};
@@ -52,6 +54,8 @@ pub struct Field {
     pub uses: Range<usize>,
     /// Where the row keeps the value for crosses and ages.
     pub slot: Option<usize>,
+    /// What its values are held to.
+    pub range: Option<ValueRange>,
     /// The field's one step, where one is enough.
     pub quick: Option<Quick>,
 }
@@ -69,6 +73,8 @@ pub enum FieldShape {
 pub struct Use {
     pub pipeline: Pipeline,
     pub list: ListForm,
+    /// The tensors that tell a padded list's values from its padding.
+    pub padding: Box<[Padding]>,
     /// None: the feature only serves crosses and ages.
     pub target: Option<Target>,
     /// Whether `Late` fills the target when the row is complete.

@@ -231,6 +231,7 @@ fn clear(op: &mut OpText) -> bool {
         }
         OpText::Standardize { mean, std, fit: Some(_) } => (*mean, *std) = (None, None),
         OpText::Bucketize { boundaries, fit: Some(_) } => *boundaries = None,
+        OpText::Quantile { quantiles, fit: Some(_), .. } => *quantiles = None,
         OpText::Vocab { values, fit: Some(_), .. } => *values = None,
         _ => return false,
     }

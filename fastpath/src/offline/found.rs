@@ -33,6 +33,15 @@ pub(super) fn fitted(op: &OpText, seen: Seen) -> Result<OpText, String> {
             let sorted = sort(&mut values)?;
             (*min, *max) = (Some(quantile(sorted, fit.low)), Some(quantile(sorted, fit.high)));
         }
+        (OpText::Quantile { quantiles, fit: Some(Fit(fit)), .. }, Seen::Values(mut values)) => {
+            if !(2..=65_536).contains(&fit.count) {
+                return Err(format!("fit has count = {}; it must be 2 to 65536", fit.count));
+            }
+            let sorted = sort(&mut values)?;
+            let last = (fit.count as usize).min(sorted.len()).max(2) - 1;
+            let shares = (0..=last).map(|place| place as f64 / last as f64);
+            *quantiles = Some(shares.map(|share| quantile(sorted, share)).collect());
+        }
         (OpText::Bucketize { boundaries, fit: Some(Fit(fit)) }, seen) => {
             if !(2..=65_536).contains(&fit.buckets) {
                 return Err(format!("fit has buckets = {}; it must be 2 to 65536", fit.buckets));

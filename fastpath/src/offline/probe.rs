@@ -9,6 +9,7 @@ use super::moments::Moments;
 use super::table::{Rows, Table};
 use super::work::{Stopped, Work};
 use crate::features::fault::RowsError;
+use crate::features::fitted::takes_rows;
 use crate::features::pipeline::Head;
 use crate::features::rows::Column;
 use crate::features::tally::{Counts, Tally};
@@ -99,42 +100,39 @@ pub(super) fn look<R: AsRef<[u8]> + Sync>(
 /// The specification of the pass: an input for each probe, and no more operations than lead to it.
 fn probing(spec: &ModelSpec, probes: &[Probe]) -> ModelSpec {
     let mut probing = spec.clone();
-    probing.inputs.clear();
+    let mut inputs = Vec::new();
     probing.text.cross.clear();
     for (index, feature) in probing.text.feature.iter_mut().enumerate() {
         let feature = feature.get_mut();
-        let Some(place) = probes.iter().position(|probe| probe.feature == index) else {
-            feature.ops.clear();
-            feature.to = None;
-            continue;
-        };
-        let Some(probe) = probes.get(place) else { continue };
-        let counts = probe.need == Need::Counts;
-        feature.ops.truncate(if counts { probe.op + 1 } else { probe.op });
-        feature.to = Some(values_input(place));
+        let place = probes.iter().position(|probe| probe.feature == index);
+        let probe = place.and_then(|place| probes.get(place));
+        feature.ops.truncate(probe.map_or(0, |probe| probe.op + usize::from(probe.need == Need::Counts)));
+        feature.to = place.map(values_input);
         // Without padding: pads are no values.
-        if let Some(list) = feature.list.filter(|list| list.length.is_none()) {
+        if let Some(list) = feature.list
+            && list.length.is_none()
+            && !feature.ops.iter().any(takes_rows)
+        {
             feature.list = Some(ListText { jagged: true, pad: None, ..list });
         }
-    }
-    for (place, probe) in probes.iter().enumerate() {
-        let list = spec.text.feature.get(probe.feature).and_then(|feature| feature.get_ref().list);
+        let (Some(place), Some(probe)) = (place, probe) else { continue };
         let input = |name: String, datatype: Datatype, offsets_of: Option<String>| InputSpec {
             name,
             datatype,
             dims: None,
             offsets_of,
+            padding_of: None,
         };
         let datatype = if probe.need == Need::Counts { Datatype::Int64 } else { Datatype::Fp64 };
-        probing.inputs.push(input(values_input(place), datatype, None));
-        if list.is_some_and(|list| list.length.is_none()) {
-            probing.inputs.push(input(
-                format!("offsets {place}"),
-                Datatype::Int64,
-                Some(values_input(place)),
-            ));
+        inputs.push((place, input(values_input(place), datatype, None)));
+        if feature.list.is_some_and(|list| list.jagged) {
+            let offsets = input(format!("offsets {place}"), Datatype::Int64, Some(values_input(place)));
+            inputs.push((place, offsets));
         }
     }
+    // In the order of the probes.
+    inputs.sort_by_key(|(place, _)| *place);
+    probing.inputs = inputs.into_iter().map(|(_, input)| input).collect();
     probing
 }
 
@@ -251,7 +249,7 @@ impl Need {
         Some(match op {
             OpText::Standardize { .. } | OpText::MinMax { .. } => Self::Moments,
             OpText::Bucketize { fit: Some(Fit(fit)), .. } if fit.by == BucketsBy::Uniform => Self::Moments,
-            OpText::Bucketize { .. } | OpText::Clip { .. } => Self::Values,
+            OpText::Bucketize { .. } | OpText::Clip { .. } | OpText::Quantile { .. } => Self::Values,
             OpText::Vocab { .. } => Self::Counts,
             _ => return None,
         })

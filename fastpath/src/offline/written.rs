@@ -51,6 +51,7 @@ impl Written {
             OpText::Clip { fit, .. } => fit.is_some(),
             OpText::Standardize { fit, .. } | OpText::MinMax { fit, .. } => fit.is_some(),
             OpText::Bucketize { fit, .. } => fit.is_some(),
+            OpText::Quantile { fit, .. } => fit.is_some(),
             OpText::Vocab { fit, .. } => fit.is_some(),
             _ => false,
         };
@@ -143,8 +144,10 @@ fn parameters(op: &OpText) -> Vec<(&'static str, String)> {
         }
         OpText::Standardize { mean, std, .. } => vec![number("mean", *mean), number("std", *std)],
         OpText::Bucketize { boundaries: Some(boundaries), .. } => {
-            let numbers = boundaries.iter().map(|boundary| toml::Value::Float(*boundary).to_string());
-            vec![Some(("boundaries", array(numbers)))]
+            vec![Some(("boundaries", numbers(boundaries)))]
+        }
+        OpText::Quantile { quantiles: Some(quantiles), .. } => {
+            vec![Some(("quantiles", numbers(quantiles)))]
         }
         OpText::Vocab { values: Some(values), .. } => {
             vec![Some(("values", array(values.iter().map(ToString::to_string))))]
@@ -155,6 +158,10 @@ fn parameters(op: &OpText) -> Vec<(&'static str, String)> {
         _ => Vec::new(),
     };
     pairs.into_iter().flatten().collect()
+}
+
+fn numbers(values: &[f64]) -> String {
+    array(values.iter().map(|value| toml::Value::Float(*value).to_string()))
 }
 
 /// An array of TOML, in several lines where one would be long.

@@ -16,6 +16,7 @@ mod channel_calls;
 mod dlpack;
 mod door;
 mod engine;
+mod http;
 mod infer_call;
 mod loop_end;
 mod many_calls;
@@ -25,6 +26,7 @@ mod offline;
 mod prediction;
 mod queue;
 mod spec;
+mod statistics;
 mod table;
 
 use pyo3::create_exception;
@@ -50,8 +52,10 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(offline::transform_table, module)?)?;
     module.add_function(wrap_pyfunction!(offline::fit_table, module)?)?;
     module.add_class::<engine::PyEngine>()?;
+    module.add_class::<statistics::VersionStatistics>()?;
     module.add_class::<calls::Calls>()?;
     module.add_class::<door::PyDoor>()?;
+    module.add_class::<http::PyHttpPort>()?;
     module.add_class::<queue::PyQueue>()?;
     module.add_class::<queue::Batches>()?;
     module.add_class::<batch::PyBatch>()?;

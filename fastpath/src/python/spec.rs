@@ -12,8 +12,7 @@ use crate::batch::BufferPool;
 use crate::engine::Model;
 use crate::engine::model::TensorInfo;
 use crate::engine::run::tensors;
-use crate::features::program::FieldShape;
-use crate::spec::text::TimeUnit;
+use crate::spec::model::PaddingPart;
 use crate::wire::predict_request::{MAX_ROWS, PredictRequest};
 
 #[pyclass(frozen, module = "penstock._fastpath", get_all)]
@@ -23,11 +22,21 @@ pub struct TensorSpec {
     shape: Vec<i64>,
     /// The jagged input whose offsets this is.
     offsets_of: Option<String>,
+    /// The padded input that this counts the values of.
+    lengths_of: Option<String>,
+    /// The padded input that this masks the values of.
+    mask_of: Option<String>,
 }
 
 impl TensorSpec {
     fn of(info: TensorInfo) -> Self {
+        let padding_of = |part| {
+            let of_part = info.padding_of.as_ref().filter(|padding| padding.part == part);
+            of_part.map(|padding| padding.input.clone())
+        };
         Self {
+            lengths_of: padding_of(PaddingPart::Lengths),
+            mask_of: padding_of(PaddingPart::Mask),
             name: info.name,
             datatype: info.datatype.name().to_owned(),
             shape: info.shape,
@@ -112,13 +121,7 @@ impl PyModelSpec {
 
     #[getter]
     fn feature_kinds(&self) -> BTreeMap<String, String> {
-        let fields = self.model.program.iter().flat_map(|program| &program.fields);
-        let kind = |field: &crate::features::program::Field| {
-            let unit = if field.unit == TimeUnit::Milliseconds { "_ms" } else { "" };
-            let list = if field.shape == FieldShape::Scalar { "" } else { "[]" };
-            format!("{}{unit}{list}", field.kind.name())
-        };
-        fields.map(|field| (field.name.clone(), kind(field))).collect()
+        self.model.feature_kinds()
     }
 
     #[getter]

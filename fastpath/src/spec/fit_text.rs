@@ -59,6 +59,19 @@ impl Default for ClipFit {
     }
 }
 
+/// So many quantiles of equidistant shares, at most as many as there are values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuantileFit {
+    pub count: u32,
+}
+
+impl Default for QuantileFit {
+    fn default() -> Self {
+        Self { count: 1000 }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BucketizeFit {

@@ -5,6 +5,7 @@ pub mod edit;
 pub mod error;
 pub mod fit_text;
 pub mod model;
+mod op_text;
 pub mod text;
 
 pub use error::SpecError;

@@ -40,6 +40,33 @@ pub struct InputSpec {
     pub dims: Option<Vec<i64>>,
     /// The jagged input whose offsets this is.
     pub offsets_of: Option<String>,
+    pub padding_of: Option<PaddingOf>,
+}
+
+/// What an input says of the padded list in another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaddingOf {
+    pub part: PaddingPart,
+    pub input: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaddingPart {
+    /// How many values each row has, without padding.
+    Lengths,
+    /// 1 where a value is, 0 where padding is.
+    Mask,
+}
+
+impl PaddingPart {
+    /// The key in model.toml.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Lengths => "lengths_of",
+            Self::Mask => "mask_of",
+        }
+    }
 }
 
 /// One tensor that `forward` returns.
@@ -130,12 +157,15 @@ fn checked_inputs(text: &ModelText) -> Result<Vec<InputSpec>, Fault> {
         inputs.push(input);
     }
     for (spec, input) in inputs.iter().zip(&text.input) {
-        let Some(of) = &spec.offsets_of else { continue };
-        if !inputs.iter().any(|other| other.name == *of && other.offsets_of.is_none()) {
-            let fault = Fault::new(format!(
-                "input `{}` has offsets_of = `{of}`, but there is no such input",
-                spec.name
-            ));
+        let (key, of) = match (&spec.offsets_of, &spec.padding_of) {
+            (Some(of), _) => ("offsets_of", of),
+            (None, Some(padding)) => (padding.part.key(), &padding.input),
+            (None, None) => continue,
+        };
+        let of_its_own = |other: &InputSpec| other.offsets_of.is_none() && other.padding_of.is_none();
+        if !inputs.iter().any(|other| other.name == *of && of_its_own(other)) {
+            let fault =
+                Fault::new(format!("input `{}` has {key} = `{of}`, but there is no such input", spec.name));
             return Err(fault.at(input.span().start));
         }
     }
@@ -148,6 +178,7 @@ fn checked_input(input: &InputText, without_features: bool) -> Result<InputSpec,
     if let Some(dims) = &input.dims {
         check_dims(&input.name, dims)?;
     }
+    let padding_of = checked_padding(input, datatype, without_features)?;
     if without_features && input.dims.is_none() {
         return Err(Fault::new(format!(
             "input `{}` needs dims, the shape of one row, because the model has no features",
@@ -173,7 +204,43 @@ fn checked_input(input: &InputText, without_features: bool) -> Result<InputSpec,
         datatype,
         dims: input.dims.clone(),
         offsets_of: input.offsets_of.clone(),
+        padding_of,
     })
+}
+
+fn checked_padding(
+    input: &InputText,
+    datatype: Datatype,
+    without_features: bool,
+) -> Result<Option<PaddingOf>, Fault> {
+    let (part, of) = match (&input.lengths_of, &input.mask_of) {
+        (None, None) => return Ok(None),
+        (Some(of), None) if input.offsets_of.is_none() => (PaddingPart::Lengths, of),
+        (None, Some(of)) if input.offsets_of.is_none() => (PaddingPart::Mask, of),
+        _ => {
+            return Err(Fault::new(format!(
+                "input `{}` has more than one of offsets_of, lengths_of and mask_of; it can be one of them",
+                input.name
+            )));
+        }
+    };
+    let key = part.key();
+    if without_features {
+        return Err(Fault::new(format!(
+            "input `{}` has {key}, which needs a padded list feature",
+            input.name
+        )));
+    }
+    if input.dims.is_some() {
+        return Err(Fault::new(format!("input `{}` has {key}, so dims must be left out", input.name)));
+    }
+    if part == PaddingPart::Lengths && !matches!(datatype, Datatype::Int64 | Datatype::Int32) {
+        return Err(Fault::new(format!(
+            "input `{}` holds lengths, so its datatype must be INT64 or INT32",
+            input.name
+        )));
+    }
+    Ok(Some(PaddingOf { part, input: of.clone() }))
 }
 
 fn checked_outputs(text: &ModelText) -> Result<Vec<OutputSpec>, Fault> {

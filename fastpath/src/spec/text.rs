@@ -3,7 +3,9 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::fit_text::{BucketizeFit, ClipFit, Fit, NoOptions, VocabFit};
+pub use super::op_text::{
+    AgeUnit, CastTo, CyclePart, HashName, HashText, IdOutside, IntsAs, OpText, Period, QuantileOutput,
+};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,6 +74,8 @@ pub struct InputText {
     pub datatype: String,
     pub dims: Option<Vec<i64>>,
     pub offsets_of: Option<String>,
+    pub lengths_of: Option<String>,
+    pub mask_of: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -92,6 +96,7 @@ pub struct FeatureText {
     pub unit: Option<TimeUnit>,
     pub list: Option<ListText>,
     pub missing: Option<toml::Value>,
+    pub range: Option<RangeText>,
     #[serde(default)]
     pub ops: Vec<OpText>,
     pub to: Option<String>,
@@ -152,121 +157,48 @@ pub enum Keep {
     Last,
 }
 
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum OpText {
-    Clip {
-        min: Option<f64>,
-        max: Option<f64>,
-        fit: Option<Fit<ClipFit>>,
-    },
-    Log1p {},
-    SignedLog {},
-    Scale {
-        #[serde(default = "one")]
-        mul: f64,
-        #[serde(default)]
-        add: f64,
-    },
-    Standardize {
-        mean: Option<f64>,
-        std: Option<f64>,
-        fit: Option<Fit<NoOptions>>,
-    },
-    MinMax {
-        min: Option<f64>,
-        max: Option<f64>,
-        fit: Option<Fit<NoOptions>>,
-    },
-    Bucketize {
-        boundaries: Option<Vec<f64>>,
-        fit: Option<Fit<BucketizeFit>>,
-    },
-    Vocab {
-        values: Option<Vec<toml::Value>>,
-        file: Option<String>,
-        #[serde(default = "one_bucket")]
-        oov_buckets: u64,
-        fit: Option<Fit<VocabFit>>,
-    },
-    Hash(HashText),
-    Identity {
-        size: i64,
-    },
-    Offset {
-        add: i64,
-    },
-    Hour {},
-    Weekday {},
-    Day {},
-    Month {},
-    Cycle {
-        period: Period,
-        part: CyclePart,
-    },
-    Age {
-        until: String,
-        unit: AgeUnit,
-    },
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// What callers may send, and what becomes of the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct HashText {
-    pub buckets: u64,
+pub struct RangeText {
+    pub min: Option<Bound>,
+    pub max: Option<Bound>,
     #[serde(default)]
-    pub function: HashName,
-    #[serde(default)]
-    pub seed: u64,
-    #[serde(default)]
-    pub ints: IntsAs,
+    pub outside: Outside,
+    pub nan: Option<OnNan>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-pub enum HashName {
-    #[default]
-    #[serde(rename = "farmhash64")]
-    Farmhash64,
-    #[serde(rename = "murmur3_32")]
-    Murmur3,
-    #[serde(rename = "xxh3_64")]
-    Xxh3,
+/// A number of the file, whose type is the feature's.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Bound {
+    Int(i64),
+    Float(f64),
 }
 
-/// The bytes that an integer is hashed as.
+/// What becomes of a number outside a range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum IntsAs {
-    /// Its 8 little-endian bytes.
+pub enum Outside {
     #[default]
-    Bytes,
-    /// Decimal text, as TensorFlow's `as_string`.
-    Text,
+    Error,
+    /// The nearer bound.
+    Clip,
+    /// The row counts as one without the feature.
+    Missing,
+    /// The list goes on without the value.
+    Drop,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// What becomes of NaN.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Period {
-    Day,
-    Week,
-    Year,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CyclePart {
-    Sin,
-    Cos,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum AgeUnit {
-    #[serde(rename = "s")]
-    Seconds,
-    #[serde(rename = "h")]
-    Hours,
-    #[serde(rename = "d")]
-    Days,
+pub enum OnNan {
+    #[default]
+    Error,
+    Missing,
+    Drop,
+    Pass,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -275,12 +207,4 @@ pub struct CrossText {
     pub features: Vec<String>,
     pub hash: HashText,
     pub to: String,
-}
-
-fn one() -> f64 {
-    1.0
-}
-
-fn one_bucket() -> u64 {
-    1
 }
