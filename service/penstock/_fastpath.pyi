@@ -23,9 +23,11 @@ __all__ = [
     "Door",
     "Engine",
     "HttpPort",
+    "LineTrace",
     "ManyCalls",
     "ModelSpec",
     "Prediction",
+    "ProgramLine",
     "Queue",
     "RequestError",
     "SpecError",
@@ -73,6 +75,30 @@ class Array:
     def tobytes(self) -> bytes: ...
 
 @final
+class ProgramLine:
+    """One `[[feature]]` or `[[cross]]` as it is compiled."""
+
+    features: list[str]  # its name; the names of a cross
+    kind: str  # "float", "int", "bool", "string", "bytes", "timestamp", "timestamp_ms" or "cross"
+    list_form: str  # what a list becomes; "": a scalar
+    missing: str | None  # the default as model.toml writes it; None: a row without the feature is refused
+    operations: list[str]  # a phrase each
+    operands: list[str]  # other features that it looks at: those of a cross, the end of an age
+    tensor: str | None  # the input that takes the result; None: crosses and ages alone use it
+    columns: tuple[int, int] | None  # the first and the one behind the last; None: not in columns, or jagged
+    padding: list[str]  # the inputs that tell a padded list's values from its padding
+
+@final
+class LineTrace:
+    """What one line of the program made of a row."""
+
+    defaulted: bool  # the default stood in for a feature that the row lacks
+    received: list[int] | list[float] | None  # before any operation; None of text and of a cross
+    stages: list[tuple[list[int] | list[float], list[str]]]  # of each operation: values, and a mark for each
+    element: bytes | None  # little-endian, in the input's datatype; None where the line fills no tensor
+    padding: list[bytes]  # likewise in each of the line's `padding`
+
+@final
 class ModelSpec:
     """A model.toml, validated, with its feature program compiled for one version. Immutable."""
 
@@ -99,8 +125,12 @@ class ModelSpec:
     feature_kinds: dict[str, str]
     unfitted: list[str]  # a sentence for each feature with an operation that is still to be fitted
     batch_buckets: list[int]  # 1, 2, 4, … max_batch_rows
-    def describe(self) -> str:
-        """The compiled program as a table: feature → operations → tensor and columns."""
+    lines: list[ProgramLine]  # the features in the order of the program, then the crosses
+    def explain(self, predict_request: bytes) -> list[LineTrace]:
+        """The only row of a serialized PredictRequest, a trace for each of `lines`. Raises RequestError.
+
+        Costs a compilation of the feature for each operation, with its vocabulary.
+        """
 
     def transform(self, predict_request: bytes) -> list[Array]:
         """The tensors of a serialized PredictRequest, in forward's order. Raises RequestError."""

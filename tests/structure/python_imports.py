@@ -44,6 +44,8 @@ ONLY_IN = {
         "predict_request",
         "prediction",
         "training_rows",
+        "program_table",
+        "row_trace",
     },
 }
 ENVIRONMENT_ONLY_IN = {"config"}

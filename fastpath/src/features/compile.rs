@@ -9,7 +9,6 @@ use super::compile_ops::{Compiled, Width, compile_ops, hash_of};
 use super::default::DefaultValue;
 use super::layout::Layout;
 use super::list_form::ListForm;
-use super::ops_text::ops_text;
 use super::pipeline::{Element, Head, Pipeline};
 use super::program::{Bits, Field, FieldShape, Late, MAX_FEATURES, Program, Use};
 use super::quick::Quick;
@@ -63,6 +62,8 @@ struct Draft<'s> {
 struct Compiler<'s> {
     spec: &'s ModelSpec,
     layout: Layout,
+    /// `[[feature]]` tables so far.
+    entries: usize,
     /// By distinct name, in the order of first appearance.
     fields: Vec<(String, Vec<Draft<'s>>)>,
     slots: Vec<String>,
@@ -76,6 +77,7 @@ impl<'s> Compiler<'s> {
         Ok(Self {
             spec,
             layout,
+            entries: 0,
             fields: Vec::new(),
             slots: Vec::new(),
             late: Vec::new(),
@@ -122,7 +124,8 @@ impl<'s> Compiler<'s> {
         let pipeline = Pipeline { head, ops: ops.into(), row: row.into(), element };
         let (range, default) = (Range::of(text)?, DefaultValue::of(text)?);
         let late = age.is_some();
-        let use_ = Use { pipeline, list, padding, target, late, ops_text: ops_text(text) };
+        let use_ = Use { pipeline, list, padding, target, late, entry: self.entries };
+        self.entries += 1;
         self.join(Draft { text, use_, range, default, age })?;
         Ok(unfitted)
     }

@@ -23,7 +23,7 @@ mod layout;
 mod list_form;
 mod normal;
 mod number;
-mod ops_text;
+pub mod ops_text;
 mod padding;
 pub mod pipeline;
 mod place;
@@ -39,7 +39,7 @@ pub mod tensors;
 mod time;
 
 pub use compile::{compile, compile_probe};
-pub use fault::RowsError;
+pub use fault::{FaultKind, RowsError};
 pub use json_values::non_finite;
 pub use program::Program;
 pub use rows::{Column, RowBlock};

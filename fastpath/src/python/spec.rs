@@ -7,6 +7,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 
 use super::array::Array;
+use super::program::{LineTrace, ProgramLine};
 use super::{RequestError, SpecError};
 use crate::batch::BufferPool;
 use crate::engine::Model;
@@ -129,8 +130,18 @@ impl PyModelSpec {
         self.model.batch_buckets()
     }
 
-    fn describe(&self) -> String {
-        self.model.describe()
+    #[getter]
+    fn lines(&self) -> Vec<ProgramLine> {
+        self.model.lines().into_iter().map(ProgramLine::of).collect()
+    }
+
+    fn explain(&self, py: Python<'_>, predict_request: &[u8]) -> PyResult<Vec<LineTrace>> {
+        self.check_fitted()?;
+        let traces = py.detach(|| {
+            let request = PredictRequest::parse(predict_request).map_err(|error| error.to_string())?;
+            self.model.explain(&request).map_err(|error| error.to_string())
+        });
+        traces.map_err(RequestError::new_err)?.into_iter().map(|trace| LineTrace::of(py, trace)).collect()
     }
 
     fn transform(&self, py: Python<'_>, predict_request: &[u8]) -> PyResult<Vec<Array>> {

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+#[cfg(test)]
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
@@ -40,16 +42,31 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Fit<T> {
     }
 }
 
+#[cfg(test)]
+impl<T: JsonSchema> JsonSchema for Fit<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("Fit{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [{"const": true}, T::json_schema(generator)]})
+    }
+}
+
 /// For operations that are fitted in one way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NoOptions {}
 
 /// The shares of values that lie below `min` and below `max`.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ClipFit {
+    /// The share of values below `min`. Default: 0.01.
     pub low: f64,
+    /// The share of values below `max`. Default: 0.99.
     pub high: f64,
 }
 
@@ -61,8 +78,10 @@ impl Default for ClipFit {
 
 /// So many quantiles of equidistant shares, at most as many as there are values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct QuantileFit {
+    /// How many quantiles. Default: 1000.
     pub count: u32,
 }
 
@@ -72,10 +91,14 @@ impl Default for QuantileFit {
     }
 }
 
+/// How values are spread over buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct BucketizeFit {
+    /// How many buckets; fewer where values repeat. Default: 10.
     pub buckets: u32,
+    /// Whether buckets hold equally many values or have one width. Default: "quantile".
     pub by: BucketsBy,
 }
 
@@ -86,6 +109,7 @@ impl Default for BucketizeFit {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum BucketsBy {
     /// As many values in each bucket.
@@ -96,12 +120,14 @@ pub enum BucketsBy {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct VocabFit {
-    /// Values that are there less often are left out.
+    /// Values that are there less often are left out. Default: 1.
     pub min_count: u64,
-    /// The most frequent are kept.
+    /// How many values are kept, the most frequent. Default: all.
     pub max_size: Option<u64>,
+    /// The order of the values. Default: "count".
     pub order: VocabOrder,
 }
 
@@ -112,6 +138,7 @@ impl Default for VocabFit {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum VocabOrder {
     /// The most frequent first; equally frequent ones by value.
