@@ -46,13 +46,12 @@ OPERATIONS = {
         "{ bucketize = { boundaries = [1.0, 2.0] } }", "float", [1.0, 7.0], [[1], [2]], "INT64"
     ),
     "vocab": Operation('{ vocab = { values = ["a", "b"] } }', "string", ["b", "c"], [[1], [2]], "INT64"),
-    "hash": Operation(
-        "{ hash = { buckets = 1 } }", "int", [[7, 8]], [[0, 0]], "INT64", "list = { jagged = true }"
-    ),
+    "hash": Operation("{ hash = { buckets = 1 } }", "int", [[7, 8]], [[0, 0]], "INT64", "list = { max = 3 }"),
     "identity": Operation("{ identity = { size = 3, default = 0 } }", "int", [2, 9], [[2], [0]], "INT64"),
     "offset": Operation(
         "{ identity = { size = 3 } }, { offset = { add = 10 } }", "int", [2], [[12]], "INT64"
     ),
+    "table": Operation("{ table = { values = [0.5, -1.0] } }", "int", [1, 0], [[-1.0], [0.5]]),
     "hour": Operation("{ hour = {} }", "timestamp", [LEAP_S], [[13]], "INT64"),
     "weekday": Operation("{ weekday = {} }", "timestamp", [LEAP_S], [[3]], "INT64"),
     "day": Operation("{ day = {} }", "timestamp", [LEAP_S], [[29]], "INT64"),

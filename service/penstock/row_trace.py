@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,7 @@ class FeatureTrace:
 
     Attributes:
         line: the line of the program.
-        sent: the value as it was sent, or the default as model.toml writes it; None of a cross.
+        sent: the value as it was sent, or the default of model.toml; None of a cross.
         source: where it came from: "row", "context" or "default"; "" of a cross.
         operands: the other features that it looks at, each with value and source.
         steps: the operations, those before them that change a value as it is received.
@@ -106,7 +107,7 @@ def row_trace(
                 sent=sent,
                 source=source,
                 operands={name: told[name] for name in line.operands},
-                steps=list(_steps(line, trace, sent, source)),
+                steps=list(_steps(line, trace, sent)),
                 elements=list(_elements(line, trace, datatypes)),
             )
         )
@@ -117,15 +118,15 @@ def _sent(
     line: ProgramLine, trace: LineTrace, row: Mapping[str, object], context: Mapping[str, object]
 ) -> tuple[Any, str]:
     if trace.defaulted:
-        return line.missing, "default"
+        return tomllib.loads(f"missing = {line.missing}")["missing"], "default"
     name = line.features[0]
     value = row.get(name)
     return (value, "row") if value is not None else (context.get(name), "context")
 
 
-def _steps(line: ProgramLine, trace: LineTrace, sent: Any, source: str) -> Iterator[Step]:
+def _steps(line: ProgramLine, trace: LineTrace, sent: Any) -> Iterator[Step]:
     received = trace.received
-    as_sent = source != "default" and (sent if isinstance(sent, list) else [sent]) == received
+    as_sent = (sent if isinstance(sent, list) else [sent]) == received
     if received is not None and not as_sent:
         yield Step("received", received, [""] * len(received))
     for operation, (values, marks) in zip(line.operations, trace.stages, strict=True):
@@ -155,13 +156,13 @@ def _rows(feature: FeatureTrace) -> Iterator[list[Sequence[str]]]:
         yield [name, [feature.source], _told(line, feature), []]
         name = []
     for operand, (value, source) in feature.operands.items():
-        yield [name, [operand], [_operand(value, source)], [f"from the {source}"]]
+        yield [name, [operand], [_shown(value)], [f"from the {source}"]]
         name = []
     for step in feature.steps:
-        yield [name, [step.operation], _listed([_number(value) for value in step.values]), _marks(step)]
+        yield [name, [step.operation], _listed([repr(value) for value in step.values]), _marks(step)]
     for at, elements in enumerate(feature.elements):
         there = place(line) if at == 0 else elements.tensor
-        exact = [f"{value} {bits}" for value, bits in zip(elements.values, elements.bits, strict=True)]
+        exact = [f"{value!s} {bits}" for value, bits in zip(elements.values, elements.bits, strict=True)]
         yield [[], [f"→ {elements.datatype}"], _listed(exact), [there]]
     if not feature.elements:
         yield [[], ["→"], [place(line)], []]
@@ -169,17 +170,15 @@ def _rows(feature: FeatureTrace) -> Iterator[list[Sequence[str]]]:
 
 
 def _told(line: ProgramLine, feature: FeatureTrace) -> list[str]:
-    if feature.source == "default":
-        return [str(feature.sent)]
     values = feature.sent if isinstance(feature.sent, list) else [feature.sent]
-    said = [_operand(value, feature.source) for value in values]
+    said = [_shown(value) for value in values]
     if line.kind.startswith("timestamp"):
         said = [f"{text}{_as_date(value, line.kind)}" for text, value in zip(said, values, strict=True)]
     return _listed(said) if isinstance(feature.sent, list) else said
 
 
-def _operand(value: Any, source: str) -> str:
-    return str(value) if source == "default" else json.dumps(value, ensure_ascii=False)
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _as_date(value: Any, kind: str) -> str:
@@ -200,10 +199,6 @@ def _listed(values: Sequence[str]) -> list[str]:
     return [*shown, f"… {len(values) - _SHOWN_VALUES} more"]
 
 
-def _number(value: Any) -> str:
-    return repr(value)
-
-
 def _marks(step: Step) -> list[str]:
     marked = [at for at, mark in enumerate(step.marks) if mark]
     if not marked:
@@ -218,10 +213,11 @@ def _marks(step: Step) -> list[str]:
 def _feature_as_json(feature: FeatureTrace) -> dict[str, Any]:
     return {
         **line_as_json(feature.line),
-        "sent": feature.sent,
+        "sent": _json_value(feature.sent),
         "source": feature.source or None,
         "operand_values": {
-            name: {"sent": value, "source": source} for name, (value, source) in feature.operands.items()
+            name: {"sent": _json_value(value), "source": source}
+            for name, (value, source) in feature.operands.items()
         },
         "steps": [
             {
@@ -241,6 +237,10 @@ def _feature_as_json(feature: FeatureTrace) -> dict[str, Any]:
             for elements in feature.elements
         ],
     }
+
+
+def _json_value(value: Any) -> Any:
+    return [_json_number(item) for item in value] if isinstance(value, list) else _json_number(value)
 
 
 def _json_number(value: Any) -> Any:

@@ -43,8 +43,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Cell | str]], width: int)
     used = [place for place in range(len(head)) if any(row[place] for row in cells)]
     cells = [[row[place] for place in used] for row in cells]
     titles = [[head[place]] for place in used]
-    widths = _fitted([titles, *cells], width)
-    return "".join(f"{line}\n" for row in (titles, *cells) for line in _lines(row, widths))
+    fitted = _fitted([titles, *cells], width)
+    wrapped = [[_wrapped(cell, w) for cell, w in zip(row, fitted, strict=True)] for row in (titles, *cells)]
+    # Where lines break early, less than was given is needed.
+    widths = [max(width_of(line) for row in wrapped for line in row[place]) for place in range(len(used))]
+    return "".join(f"{line}\n" for row in wrapped for line in _lines(row, widths))
 
 
 def width_of(text: str) -> int:
@@ -74,8 +77,7 @@ def _fitted(rows: Sequence[Sequence[Cell]], width: int) -> list[int]:
     return widths
 
 
-def _lines(row: Sequence[Cell], widths: Sequence[int]) -> Iterator[str]:
-    columns = [_wrapped(cell, width) for cell, width in zip(row, widths, strict=True)]
+def _lines(columns: Sequence[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
     for at in range(max(map(len, columns), default=0)):
         cells = [column[at] if at < len(column) else "" for column in columns]
         padded = (cell + " " * (width - width_of(cell)) for cell, width in zip(cells, widths, strict=True))

@@ -55,13 +55,15 @@ def as_dicts(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def assert_equal(got: NDArray[Any], wanted: NDArray[np.float64], ulps: int = 0) -> None:
-    """Equal numbers, both NaN, or at most so many units in the last place apart."""
+    """The same bits, both NaN, or at most so many units in the last place apart."""
     assert got.shape == wanted.shape
     with np.errstate(over="ignore"):
         # What is too large for 32 bits is infinite, here as there.
         wanted = wanted.astype(got.dtype)
     if ulps == 0:
         np.testing.assert_array_equal(got, wanted)
+        here = ~np.isnan(wanted)
+        np.testing.assert_array_equal(np.signbit(got[here]), np.signbit(wanted[here]))
     else:
         np.testing.assert_array_equal(np.isnan(got), np.isnan(wanted))
         here = ~np.isnan(wanted)

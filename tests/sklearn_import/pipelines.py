@@ -83,9 +83,7 @@ def _bins(draw: st.DrawFn) -> Any:
             [
                 Binarizer(threshold=draw(_SEEN)),
                 KBinsDiscretizer(draw(st.integers(2, 5)), encode=encode, strategy="uniform"),
-                KBinsDiscretizer(
-                    3, encode=encode, strategy="quantile", quantile_method="averaged_inverted_cdf"
-                ),
+                KBinsDiscretizer(3, encode=encode, strategy="quantile"),
             ]
         )
     )

@@ -43,9 +43,9 @@ ONLY_IN = {
         "infer_tensors",
         "predict_request",
         "prediction",
-        "training_rows",
         "program_table",
         "row_trace",
+        "training_rows",
     },
 }
 ENVIRONMENT_ONLY_IN = {"config"}

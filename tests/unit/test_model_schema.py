@@ -135,6 +135,17 @@ WRONG = {
     "an identity of nothing": with_op("int", "{ identity = { size = 0 } }"),
     "an unknown period": with_op("timestamp", '{ cycle = { period = "month", part = "sin" } }'),
     "an unknown age": with_op("timestamp", '{ age = { until = "f", unit = "min" } }'),
+    "no quantiles": with_op("float", "{ quantile = { quantiles = [] } }"),
+    "an unknown cast": with_op("float", '{ cast = { to = "int32" } }'),
+    "one_hot of nothing": with_op("int", "{ one_hot = { size = 0 } }"),
+    "a hasher without columns": with_feature(
+        'type = "string"\nlist = {}\nops = [{ feature_hasher = { columns = 0 } }]'
+    ),
+    "a negative length of a vector": with_feature(
+        'type = "float"\nlist = { length = 2 }\nops = [{ l2_normalize = { epsilon = -1.0 } }]'
+    ),
+    "an unknown way out of a range": with_feature('type = "float"\nrange = { max = 1.0, outside = "cap" }'),
+    "text as a bound": with_feature('type = "float"\nrange = { max = "1" }'),
     "a cross of one": INPUT + OUTPUT + '[[cross]]\nfeatures = ["f"]\nhash = { buckets = 9 }\nto = "x"\n'
     '[[feature]]\nname = "f"\ntype = "int"\nto = "x"\n',
     "a cross to nowhere": with_feature('type = "int"')

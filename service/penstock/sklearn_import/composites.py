@@ -109,7 +109,8 @@ def _selector(step: Step, columns: list[Column]) -> list[Column]:
 def _weighted(step: Step, columns: list[Column], weight: float | None) -> list[Column]:
     if weight is None:
         return columns
-    scale = Op("scale", {"mul": float(weight)})
+    # To add −0 changes nothing, not even the sign of a zero.
+    scale = Op("scale", {"mul": float(weight), "add": -0.0})
     return step.each(
         columns, lambda _, column: [(column if column.width > 1 else number(column)).then(scale, is_id=False)]
     )
