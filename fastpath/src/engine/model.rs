@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::batch::{Argument, Division, Integers};
 use crate::features::program::{ColumnForm, Field, FieldShape};
 use crate::features::{Clock, Program, RowBlock, RowsError, columns, compile, examples, json_rows, tensors};
-use crate::spec::error::nearest;
+use crate::spec::error::{Fault, nearest};
 use crate::spec::text::{FeatureType, TimeUnit};
 use crate::spec::{InputSpec, ModelSpec, Role, SpecError};
 use crate::status::Status;
@@ -45,17 +45,29 @@ pub struct TensorInfo {
 pub type OutputSelection = SmallVec<[u16; 4]>;
 
 impl Model {
-    /// Reads a model's folder and compiles its features, with the files of the version.
+    /// Reads a model's folder and compiles its features, with the files of the version. A model with operations that
+    /// are still to be fitted is refused.
     pub fn load(model_folder: &Path, version: Option<u64>) -> Result<Self, SpecError> {
-        let spec = ModelSpec::load(model_folder, version)?;
-        let path = model_folder.join("model.toml").display().to_string();
-        Self::new(spec, version.unwrap_or(0)).map_err(|fault| {
-            let text = std::fs::read_to_string(&path).unwrap_or_default();
-            fault.in_file(&path, &text)
-        })
+        let model = Self::load_unfitted(model_folder, version)?;
+        match model.unfitted().first() {
+            Some(fault) => Err(in_folder(fault.clone(), model_folder)),
+            None => Ok(model),
+        }
     }
 
-    pub fn new(spec: ModelSpec, version: u64) -> Result<Self, crate::spec::error::Fault> {
+    /// The same, for fitting: it can be described, but its rows mean nothing.
+    pub fn load_unfitted(model_folder: &Path, version: Option<u64>) -> Result<Self, SpecError> {
+        let spec = ModelSpec::load(model_folder, version)?;
+        Self::new(spec, version.unwrap_or(0)).map_err(|fault| in_folder(fault, model_folder))
+    }
+
+    /// A sentence for each feature with an operation that is still to be fitted.
+    #[must_use]
+    pub fn unfitted(&self) -> &[Fault] {
+        self.program.as_ref().map_or(&[], |program| &program.unfitted)
+    }
+
+    pub fn new(spec: ModelSpec, version: u64) -> Result<Self, Fault> {
         let program = if spec.text.feature.is_empty() { None } else { Some(compile(&spec)?) };
         let arguments =
             spec.inputs.iter().map(|input| argument(input, &spec.inputs, program.as_ref())).collect();
@@ -279,6 +291,12 @@ fn argument(input: &InputSpec, inputs: &[InputSpec], program: Option<&Program>) 
     };
     let columns = columns(input.lists_of().unwrap_or_default());
     Argument::Lists { columns, division, integers, per_request: input.per_request }
+}
+
+fn in_folder(fault: Fault, model_folder: &Path) -> SpecError {
+    let path = model_folder.join("model.toml").display().to_string();
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    fault.in_file(&path, &text)
 }
 
 fn rows_of(dims: &[i64]) -> Vec<i64> {

@@ -13,7 +13,7 @@ use super::pipeline::Pipeline;
 use super::quick::Quick;
 use super::range::Range as ValueRange;
 use super::template::Template;
-use crate::spec::error::nearest;
+use crate::spec::error::{Fault, nearest};
 pub use crate::spec::model::MAX_LIST;
 use crate::spec::text::{FeatureType, TimeUnit, UnknownFeatures};
 use crate::wire::entry_key::EntryKey;
@@ -46,6 +46,8 @@ pub struct Program {
     pub unknown: UnknownFeatures,
     /// Fields without which a row is refused.
     pub required: Bits,
+    /// A sentence for each feature with an operation that is still to be fitted; a program that has any serves nothing.
+    pub unfitted: Vec<Fault>,
     pub(super) names: HashMap<Box<[u8]>, u16, RandomState>,
     /// For each field, and for the beginning of a row, the field that came next the last time: the
     /// order on the wire is almost always that of the row before.

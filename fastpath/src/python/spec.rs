@@ -68,13 +68,19 @@ pub struct PyModelSpec {
 #[pymethods]
 impl PyModelSpec {
     #[staticmethod]
-    #[pyo3(signature = (model_folder, version = None))]
-    fn load(py: Python<'_>, model_folder: PathBuf, version: Option<u64>) -> PyResult<Self> {
+    #[pyo3(signature = (model_folder, version = None, *, unfitted = false))]
+    fn load(py: Python<'_>, model_folder: PathBuf, version: Option<u64>, unfitted: bool) -> PyResult<Self> {
+        let load = if unfitted { Model::load_unfitted } else { Model::load };
         let mut model = py
-            .detach(|| Model::load(&model_folder, version))
+            .detach(|| load(&model_folder, version))
             .map_err(|error| SpecError::new_err(error.to_string()))?;
         model.clock = Clock::None;
         Ok(Self { folder: model_folder, model })
+    }
+
+    #[getter]
+    fn unfitted(&self) -> Vec<&str> {
+        self.model.unfitted().iter().map(|fault| fault.message.as_str()).collect()
     }
 
     #[getter]
@@ -143,6 +149,7 @@ impl PyModelSpec {
     }
 
     fn explain(&self, py: Python<'_>, predict_request: &[u8]) -> PyResult<Vec<LineTrace>> {
+        self.check_fitted()?;
         let traces = py.detach(|| {
             let request = PredictRequest::parse(predict_request).map_err(|error| error.to_string())?;
             self.model.explain(&request).map_err(|error| error.to_string())
@@ -151,6 +158,7 @@ impl PyModelSpec {
     }
 
     fn transform(&self, py: Python<'_>, predict_request: &[u8]) -> PyResult<Vec<Array>> {
+        self.check_fitted()?;
         let packed = py.detach(|| {
             let request = PredictRequest::parse(predict_request).map_err(|error| error.to_string())?;
             let block = self.model.decode_predict(&request, MAX_ROWS).map_err(|error| error.to_string())?;
@@ -159,5 +167,18 @@ impl PyModelSpec {
         });
         let packed = packed.map_err(RequestError::new_err)?;
         Ok(packed.into_iter().map(Array::of).collect())
+    }
+}
+
+impl PyModelSpec {
+    /// An error where an operation is still to be fitted: the program's tensors would mean nothing.
+    pub fn check_fitted(&self) -> PyResult<()> {
+        match self.model.unfitted().first() {
+            None => Ok(()),
+            Some(fault) => {
+                let place = self.folder.join("model.toml");
+                Err(SpecError::new_err(format!("{}: {}", place.display(), fault.message)))
+            }
+        }
     }
 }

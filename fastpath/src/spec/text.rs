@@ -19,7 +19,7 @@ use super::{
 #[cfg(test)]
 use crate::wire::{infer_request::MAX_TENSORS, predict_request::MAX_ROWS};
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ModelText {
@@ -108,7 +108,7 @@ pub struct InstancesText {
     pub count: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct InputText {
@@ -151,7 +151,7 @@ pub enum Holds {
     RequestIndex,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OutputText {
