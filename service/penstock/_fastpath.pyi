@@ -23,9 +23,11 @@ __all__ = [
     "Door",
     "Engine",
     "HttpPort",
+    "LineTrace",
     "ManyCalls",
     "ModelSpec",
     "Prediction",
+    "ProgramLine",
     "Queue",
     "RequestError",
     "SpecError",
@@ -62,6 +64,9 @@ class TensorSpec:
     weights_of: str | None  # the jagged input whose values this weighs
     # Whether a request that shares its values among its rows has one row of it.
     per_request: bool
+    lists: int  # the jagged features whose lists it holds or divides; 0 where it is not jagged
+    include_last: bool  # of offsets: whether the end of the last list is there
+    is_request_index: bool  # for each row, the place of its request in the inputs that a request has once
 
 @final
 class Array:
@@ -73,6 +78,30 @@ class Array:
     def __dlpack__(self, *, stream: None = None, **_options: object) -> CapsuleType: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
     def tobytes(self) -> bytes: ...
+
+@final
+class ProgramLine:
+    """One `[[feature]]` or `[[cross]]` as it is compiled."""
+
+    features: list[str]  # its name; the names of a cross
+    kind: str  # "float", "int", "bool", "string", "bytes", "timestamp", "timestamp_ms" or "cross"
+    list_form: str  # what a list becomes; "": a scalar
+    missing: str | None  # the default as model.toml writes it; None: a row without the feature is refused
+    operations: list[str]  # a phrase each
+    operands: list[str]  # other features that it looks at: those of a cross, the end of an age
+    tensor: str | None  # the input that takes the result; None: crosses and ages alone use it
+    columns: tuple[int, int] | None  # the first and the one behind the last; None: not in columns, or jagged
+    padding: list[str]  # the inputs that tell a padded list's values from its padding
+
+@final
+class LineTrace:
+    """What one line of the program made of a row."""
+
+    defaulted: bool  # the default stood in for a feature that the row lacks
+    received: list[int] | list[float] | None  # before any operation; None of text and of a cross
+    stages: list[tuple[list[int] | list[float], list[str]]]  # of each operation: values, and a mark for each
+    element: bytes | None  # little-endian, in the input's datatype; None where the line fills no tensor
+    padding: list[bytes]  # likewise in each of the line's `padding`
 
 @final
 class ModelSpec:
@@ -95,8 +124,12 @@ class ModelSpec:
     # Feature name → "float", "int", "bool", "string", "bytes", "timestamp" or "timestamp_ms", with "[]" behind a list.
     feature_kinds: dict[str, str]
     batch_buckets: list[int]  # 1, 2, 4, … max_batch_rows
-    def describe(self) -> str:
-        """The compiled program as a table: feature → operations → tensor and columns."""
+    lines: list[ProgramLine]  # the features in the order of the program, then the crosses
+    def explain(self, predict_request: bytes) -> list[LineTrace]:
+        """The only row of a serialized PredictRequest, a trace for each of `lines`. Raises RequestError.
+
+        Costs a compilation of the feature for each operation, with its vocabulary.
+        """
 
     def transform(self, predict_request: bytes) -> list[Array]:
         """The tensors of a serialized PredictRequest, in forward's order. Raises RequestError."""

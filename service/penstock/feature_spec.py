@@ -13,20 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock._fastpath import ModelSpec, TensorSpec, cores, transform_table
-from penstock.predict_request import PredictOptions, encode_context
+from penstock.arrays import DTYPES
+from penstock.predict_request import PredictOptions, encode_context, encode_request, request_rows
+from penstock.program_table import describe
 from penstock.progress import Progress, watcher
+from penstock.row_trace import RowTrace, row_trace
 from penstock.training_rows import TrainingRows, table_of
 
-# numpy has no BF16: its bit patterns.
-_DTYPES = {
-    "FP64": np.float64,
-    "FP32": np.float32,
-    "FP16": np.float16,
-    "BF16": np.uint16,
-    "INT64": np.int64,
-    "INT32": np.int32,
-    "BOOL": np.bool_,
-}
 # The kind of a timestamp whose unit is "ms", a list or not.
 _TIMESTAMP_MS = "timestamp_ms"
 
@@ -70,7 +63,7 @@ class FeatureSpec:
 
     def describe(self) -> str:
         """The program as a table: feature → operations → tensor and columns."""
-        return self.spec.describe()
+        return describe(self.spec)
 
     def transform(
         self,
@@ -104,7 +97,7 @@ class FeatureSpec:
         arrays: dict[str, NDArray[Any]] = {}
 
         def allocate(name: str, datatype: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-            arrays[name] = np.empty(shape, _DTYPES[datatype])
+            arrays[name] = np.empty(shape, DTYPES[datatype])
             return arrays[name].reshape(-1).view(np.uint8)
 
         transform_table(
@@ -116,6 +109,16 @@ class FeatureSpec:
             watch=watcher("transform", table.rows, progress),
         )
         return {entry.name: arrays[entry.name] for entry in self.inputs}
+
+    def explain(self, row: Mapping[str, object], context: Mapping[str, object] | None = None) -> RowTrace:
+        """What becomes of one row: each feature's values behind every operation, to the bits in the tensors.
+
+        The values are the engine's own. Raises RowsError and RequestError as `transform` does. For
+        people and tests: each operation costs a compilation of its feature, with its vocabulary.
+        """
+        shared = None if context is None else encode_context(self._options, context)
+        request = encode_request(self._options, request_rows([row]), shared)
+        return row_trace(self.spec, self.spec.explain(request), row, context or {})
 
 
 def _checked(threads: int | None) -> int:

@@ -43,6 +43,8 @@ ONLY_IN = {
         "infer_tensors",
         "predict_request",
         "prediction",
+        "program_table",
+        "row_trace",
         "training_rows",
     },
 }

@@ -1,9 +1,11 @@
 //! A raw request in, the raw bytes of its answer out: which model it is for, how its rows are decoded, and
 //! how its answer is written.
 
-mod describe;
+pub mod describe;
+pub mod explain;
 pub mod model;
 mod parsed;
+mod probe;
 pub mod reply;
 pub mod routes;
 pub mod run;

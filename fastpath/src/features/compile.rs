@@ -9,7 +9,6 @@ use super::compile_ops::{Compiled, Width, compile_ops, hash_of};
 use super::default::DefaultValue;
 use super::layout::{Finished, Layout};
 use super::list_form::ListForm;
-use super::ops_text::ops_text;
 use super::pipeline::{Element, Head, Pipeline};
 use super::program::{Bits, ColumnForm, Field, FieldShape, Late, MAX_FEATURES, Program, Use};
 use super::quick::Quick;
@@ -50,6 +49,8 @@ struct Draft<'s> {
 struct Compiler<'s> {
     spec: &'s ModelSpec,
     layout: Layout,
+    /// `[[feature]]` tables so far.
+    entries: usize,
     /// By distinct name, in the order of first appearance.
     fields: Vec<(String, Vec<Draft<'s>>)>,
     slots: Vec<String>,
@@ -61,7 +62,8 @@ struct Compiler<'s> {
 impl<'s> Compiler<'s> {
     fn new(spec: &'s ModelSpec) -> Result<Self, Fault> {
         let layout = Layout::new(&spec.inputs)?;
-        Ok(Self { spec, layout, fields: Vec::new(), slots: Vec::new(), late: Vec::new(), shared: Vec::new() })
+        let (fields, slots, late, shared) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { spec, layout, entries: 0, fields, slots, late, shared })
     }
 
     fn feature(&mut self, text: &'s FeatureText) -> Result<(), Fault> {
@@ -100,7 +102,8 @@ impl<'s> Compiler<'s> {
         let pipeline = Pipeline { head, ops: ops.into(), row: row.into(), element };
         let (range, default) = (Range::of(text)?, DefaultValue::of(text)?);
         let late = age.is_some();
-        let use_ = Use { pipeline, list, padding, target, late, ops_text: ops_text(text) };
+        let use_ = Use { pipeline, list, padding, target, late, entry: self.entries };
+        self.entries += 1;
         self.join(Draft { text, use_, range, default, age })
     }
 

@@ -143,7 +143,16 @@ fn compile_step(step: &Step<'_>, out: &mut Compiled) -> Result<Kind, Fault> {
             out.push(NumberOp::Offset { add: *add });
             Ok(Kind::Id)
         }
-        (OpText::Identity { .. } | OpText::Offset { .. }, _) => step.refuse("an int or an id"),
+        (OpText::Table { values }, Kind::Int | Kind::Id) => {
+            if values.is_empty() {
+                return Err(Fault::new("table has no values; it needs at least one"));
+            }
+            out.push(NumberOp::Table { values: values.clone().into() });
+            Ok(Kind::Float)
+        }
+        (OpText::Identity { .. } | OpText::Offset { .. } | OpText::Table { .. }, _) => {
+            step.refuse("an int or an id")
+        }
         (_, Kind::Text) => step.refuse("a number"),
         (_, Kind::Time) => {
             step.refuse("a number; take hour, weekday, day, month, cycle or age of the timestamp first")

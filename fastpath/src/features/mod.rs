@@ -24,7 +24,7 @@ mod layout;
 mod list_form;
 mod normal;
 mod number;
-mod ops_text;
+pub mod ops_text;
 mod padding;
 mod pipeline;
 mod place;
@@ -40,7 +40,7 @@ mod time;
 
 pub use clock::Clock;
 pub use compile::compile;
-pub use fault::RowsError;
+pub use fault::{FaultKind, RowsError};
 pub use json_values::non_finite;
 pub use program::Program;
 pub use rows::{Column, RowBlock};

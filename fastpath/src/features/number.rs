@@ -41,6 +41,7 @@ pub enum NumberOp {
     ToFloat,
     Identity { size: i64, outside: IdPolicy },
     Offset { add: i64 },
+    Table { values: Box<[f64]> },
 }
 
 /// What becomes of an id outside 0 … size − 1.
@@ -95,6 +96,16 @@ impl NumberOp {
             },
             Self::Offset { add } => match number {
                 Number::Int(value) => Number::Int(value.wrapping_add(*add)),
+                Number::Float(_) => number,
+            },
+            Self::Table { values } => match number {
+                Number::Int(value) => {
+                    let place = usize::try_from(value).ok();
+                    let found = place.and_then(|place| values.get(place)).copied();
+                    let outside = FaultKind::OutOfRange { value, size: values.len() as i64 };
+                    Number::Float(found.ok_or(outside)?)
+                }
+                // The compiler lets no float in here.
                 Number::Float(_) => number,
             },
         })
@@ -158,6 +169,16 @@ mod tests {
     fn signed_log_is_odd() {
         let (left, right) = (float(&NumberOp::SignedLog, -3.0), -float(&NumberOp::SignedLog, 3.0));
         assert_eq!(left.to_bits(), right.to_bits());
+    }
+
+    #[test]
+    fn a_table_has_a_number_for_each_id_and_refuses_others() {
+        let op = NumberOp::Table { values: [0.5, f64::NAN, -1.0].into() };
+        assert_eq!(op.apply(Number::Int(0)), Ok(Number::Float(0.5)));
+        assert!(op.apply(Number::Int(1)).unwrap().float().is_nan());
+        for value in [-1, 3, i64::MIN, i64::MAX] {
+            assert_eq!(op.apply(Number::Int(value)), Err(FaultKind::OutOfRange { value, size: 3 }.into()));
+        }
     }
 
     #[test]

@@ -194,6 +194,12 @@ impl Pipeline {
         row_op::put(&self.row, numbers, self.element, out)
     }
 
+    /// How many values its vocabulary knows; none without one. Ids from there on are those of unknown values.
+    #[must_use]
+    pub fn known_values(&self) -> Option<usize> {
+        if let Head::Vocab(vocabulary) = &self.head { Some(vocabulary.len()) } else { None }
+    }
+
     /// Whether it does nothing but hash by farmhash64, integers as bytes, to INT64: the commonest use of ids.
     #[must_use]
     pub fn is_plain_hash(&self) -> bool {

@@ -14,12 +14,11 @@ use super::quick::Quick;
 use super::range::Range as ValueRange;
 use super::template::Template;
 use crate::spec::error::nearest;
+pub use crate::spec::model::MAX_LIST;
 use crate::spec::text::{FeatureType, TimeUnit, UnknownFeatures};
 
 /// Most features of a model.
 pub const MAX_FEATURES: usize = 4_096;
-/// Most values of a list in one row.
-pub const MAX_LIST: usize = 65_536;
 
 /// The compiled features of a model.
 #[derive(Debug)]
@@ -89,8 +88,8 @@ pub struct Use {
     pub target: Option<Target>,
     /// Whether `Late` fills the target when the row is complete.
     pub late: bool,
-    /// The operations as the file has them, for people.
-    pub ops_text: String,
+    /// Its place among the file's `[[feature]]` tables.
+    pub entry: usize,
 }
 
 /// A place in a tensor.

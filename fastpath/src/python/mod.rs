@@ -24,6 +24,7 @@ mod memory;
 mod message;
 mod offline;
 mod prediction;
+mod program;
 mod queue;
 mod spec;
 mod statistics;
@@ -47,6 +48,8 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("RequestError", module.py().get_type::<RequestError>())?;
     module.add_class::<spec::TensorSpec>()?;
     module.add_class::<spec::PyModelSpec>()?;
+    module.add_class::<program::ProgramLine>()?;
+    module.add_class::<program::LineTrace>()?;
     module.add_class::<array::Array>()?;
     module.add_class::<table::PyTable>()?;
     module.add_function(wrap_pyfunction!(offline::transform_table, module)?)?;

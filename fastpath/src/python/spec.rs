@@ -7,6 +7,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 
 use super::array::Array;
+use super::program::{LineTrace, ProgramLine};
 use super::{RequestError, SpecError};
 use crate::batch::BufferPool;
 use crate::engine::Model;
@@ -28,11 +29,16 @@ pub struct TensorSpec {
     /// The padded input that this masks the values of.
     mask_of: Option<String>,
     per_request: bool,
+    lists: usize,
+    include_last: bool,
+    is_request_index: bool,
 }
 
 impl TensorSpec {
     fn of(info: TensorInfo) -> Self {
         let (mut offsets_of, mut lengths_of, mut weights_of, mut mask_of) = (None, None, None, None);
+        let include_last = matches!(info.role, Role::Offsets { include_last: true, .. });
+        let is_request_index = info.role == Role::RequestIndex;
         match info.role {
             Role::Offsets { of, .. } => offsets_of = Some(of),
             Role::Lengths { of } | Role::Padding { part: PaddingPart::Lengths, of } => lengths_of = Some(of),
@@ -49,6 +55,9 @@ impl TensorSpec {
             weights_of,
             mask_of,
             per_request: info.per_request,
+            lists: info.lists,
+            include_last,
+            is_request_index,
         }
     }
 }
@@ -133,8 +142,17 @@ impl PyModelSpec {
         self.model.batch_buckets()
     }
 
-    fn describe(&self) -> String {
-        self.model.describe()
+    #[getter]
+    fn lines(&self) -> Vec<ProgramLine> {
+        self.model.lines().into_iter().map(ProgramLine::of).collect()
+    }
+
+    fn explain(&self, py: Python<'_>, predict_request: &[u8]) -> PyResult<Vec<LineTrace>> {
+        let traces = py.detach(|| {
+            let request = PredictRequest::parse(predict_request).map_err(|error| error.to_string())?;
+            self.model.explain(&request).map_err(|error| error.to_string())
+        });
+        traces.map_err(RequestError::new_err)?.into_iter().map(|trace| LineTrace::of(py, trace)).collect()
     }
 
     fn transform(&self, py: Python<'_>, predict_request: &[u8]) -> PyResult<Vec<Array>> {

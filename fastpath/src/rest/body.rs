@@ -25,6 +25,12 @@ pub async fn read(body: Incoming, most_bytes: usize, unfinished: &Rc<Unfinished>
     })
 }
 
+/// Reads a body that nobody wants to its end, so that the connection can be kept for the next request.
+pub async fn discard(body: Incoming) {
+    let length = body.size_hint().lower();
+    let _ = timeout(BODY_TIMEOUT, throw_away(body, length)).await;
+}
+
 async fn read_all(
     mut body: Incoming,
     most_bytes: usize,

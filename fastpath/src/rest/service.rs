@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName};
+use http::request::Parts;
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use smallvec::smallvec;
@@ -45,8 +46,13 @@ impl Service {
 
     async fn try_answer(&self, request: Request<Incoming>) -> Result<Answer, Refusal> {
         let (head, incoming) = request.into_parts();
-        let Some(route) = Route::of(head.uri.path()) else { return Err(nothing_there(head.uri.path())) };
-        check_method(&head.method, route)?;
+        let route = match served(&head) {
+            Ok(route) => route,
+            Err(refusal) => {
+                body::discard(incoming).await;
+                return Err(refusal);
+            }
+        };
         match route {
             Route::Server => Ok(answer::json(StatusCode::OK, &metadata::Server::new())),
             Route::Live => Ok(answer::json(StatusCode::OK, &metadata::Live { live: true })),
@@ -82,11 +88,11 @@ impl Service {
 
     async fn body(&self, headers: &HeaderMap, incoming: Incoming) -> Result<Bytes, Refusal> {
         let most = self.settings.max_receive_bytes;
+        let body = body::read(incoming, most, &self.unfinished).await?;
         let encoding = encoding::of_body(headers).map_err(|name| {
             let sentence = format!("Content-Encoding {name:?} is not taken; {} are.", encoding::ACCEPTED);
             Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument, sentence)
         })?;
-        let body = body::read(incoming, most, &self.unfinished).await?;
         Ok(encoding::expand(encoding, body, most)?)
     }
 
@@ -165,6 +171,13 @@ impl Service {
         }
         Ok(answer::outputs(body, headers))
     }
+}
+
+/// What is asked for.
+fn served(head: &Parts) -> Result<Route<'_>, Refusal> {
+    let route = Route::of(head.uri.path()).ok_or_else(|| nothing_there(head.uri.path()))?;
+    check_method(&head.method, route)?;
+    Ok(route)
 }
 
 fn nothing_there(path: &str) -> Refusal {

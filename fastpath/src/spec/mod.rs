@@ -6,6 +6,8 @@ pub mod error;
 pub mod inputs;
 pub mod model;
 mod op_text;
+#[cfg(test)]
+mod schema;
 pub mod text;
 
 pub use error::SpecError;

@@ -12,8 +12,23 @@ use crate::wire::predict_request::MAX_ROWS;
 
 /// Longest name of a model, tensor or feature, in bytes.
 pub const MAX_NAME_BYTES: usize = 128;
+/// Most values of a list in one row.
+pub const MAX_LIST: usize = 65_536;
 /// Most model threads of one model version.
-const MAX_INSTANCES: usize = 64;
+pub const MAX_INSTANCES: usize = 64;
+/// The datatypes that torch tensors have.
+pub const TENSOR_DATATYPES: [Datatype; 10] = [
+    Datatype::Fp64,
+    Datatype::Fp32,
+    Datatype::Fp16,
+    Datatype::Bf16,
+    Datatype::Int64,
+    Datatype::Int32,
+    Datatype::Int16,
+    Datatype::Int8,
+    Datatype::Uint8,
+    Datatype::Bool,
+];
 
 /// What a model.toml says, checked.
 #[derive(Debug)]
@@ -126,22 +141,10 @@ fn checked_outputs(text: &ModelText) -> Result<Vec<OutputSpec>, Fault> {
 
 /// The datatypes that torch tensors have.
 pub(super) fn tensor_datatype(name: &str, datatype: &str) -> Result<Datatype, Fault> {
-    const ALLOWED: [Datatype; 10] = [
-        Datatype::Fp64,
-        Datatype::Fp32,
-        Datatype::Fp16,
-        Datatype::Bf16,
-        Datatype::Int64,
-        Datatype::Int32,
-        Datatype::Int16,
-        Datatype::Int8,
-        Datatype::Uint8,
-        Datatype::Bool,
-    ];
-    ALLOWED.into_iter().find(|allowed| allowed.name() == datatype).ok_or_else(|| {
+    TENSOR_DATATYPES.into_iter().find(|allowed| allowed.name() == datatype).ok_or_else(|| {
         Fault::new(format!(
             "tensor `{name}` has datatype `{datatype}`; it must be one of {}",
-            ALLOWED.map(Datatype::name).join(", ")
+            TENSOR_DATATYPES.map(Datatype::name).join(", ")
         ))
     })
 }

@@ -28,6 +28,8 @@ fn errors_of_operations_name_the_operation_what_it_takes_and_what_it_gets() {
     assert_ops_say("int", "{ cycle = { period = \"day\", part = \"sin\" } }", &["cycle takes a timestamp"]);
     assert_ops_say("float", "{ identity = { size = 4 } }", &["identity takes an int or an id", "a float"]);
     assert_ops_say("float", "{ offset = { add = 4 } }", &["offset takes an int or an id", "a float"]);
+    assert_ops_say("float", "{ table = { values = [1.0] } }", &["table takes an int or an id", "a float"]);
+    assert_ops_say("int", "{ table = { values = [] } }", &["table has no values", "at least one"]);
     assert_ops_say("string", "{ log1p = {} }", &["log1p takes a number", "text or bytes"]);
     assert_ops_say("timestamp", "{ log1p = {} }", &["log1p takes a number", "hour, weekday", "a timestamp"]);
     assert_ops_say("int", "{ identity = { size = 0 } }", &["identity has size = 0", "1 or more"]);
