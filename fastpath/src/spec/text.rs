@@ -133,7 +133,7 @@ pub struct InputText {
     /// The jagged input whose values the jagged features of this one weigh, each those of the feature in its place.
     /// Default: none.
     pub weights_of: Option<String>,
-    /// Of offsets, whether the end of the last list is there: `true`, the default, is EmbeddingBag's include_last_offset.
+    /// Of offsets, whether the end of the last list is there. Default: true.
     pub include_last: Option<bool>,
     /// What has one row of it. Default: "row".
     pub per: Option<Per>,
