@@ -116,7 +116,7 @@ fn any_feature() -> impl Strategy<Value = Vec<u8>> {
 /// The bytes of a request's columns, by the program.
 fn decode_columns(program: &Program, message: &[u8]) -> Result<RowBlock, RowsError> {
     let request = PredictRequest::parse(message)?;
-    columns::decode(program, examples::template(program, None)?, &request.columns, |_| Ok(()))
+    columns::decode(program, examples::template(program, None, Clock::None)?, &request.columns, |_| Ok(()))
 }
 
 /// A column: its values, the lengths of its rows, and its validity mask.
@@ -192,7 +192,7 @@ proptest! {
             .collect();
         let readers: Vec<Reader<'_>> = of_rows.iter().map(|row| Reader::new(row)).collect();
         let program = program();
-        let by_examples = examples::decode(&program, examples::template(&program, None).unwrap(), &readers);
+        let by_examples = examples::decode(&program, examples::template(&program, None, Clock::None).unwrap(), &readers);
         prop_assert_eq!(decode_columns(&program, &message), by_examples);
     }
 }

@@ -60,12 +60,14 @@ class TensorSpec:
     datatype: str  # an Open Inference Protocol datatype, such as "FP32"
     shape: list[int]  # with the batch axis first; -1: any size
     offsets_of: str | None  # the jagged input whose offsets this is
-    include_last: bool  # of offsets: whether the end of the last list is there
     lengths_of: str | None  # the jagged or padded input whose lists these are the lengths of
     mask_of: str | None  # the padded input whose values this masks
     weights_of: str | None  # the jagged input whose values this weighs
     # Whether a request that shares its values among its rows has one row of it.
     per_request: bool
+    lists: int  # the jagged features whose lists it holds or divides; 0 where it is not jagged
+    include_last: bool  # of offsets: whether the end of the last list is there
+    is_request_index: bool  # for each row, the place of its request in the inputs that a request has once
 
 @final
 class Array:

@@ -39,6 +39,8 @@ pub struct TensorInfo {
     pub role: Role,
     /// Whether a request that shares its values has one row of it: the first dimension is then not the rows.
     pub per_request: bool,
+    /// Jagged features whose lists it holds or divides; 0 where it is not jagged.
+    pub lists: usize,
 }
 
 /// The places of the wanted outputs among the model's; all of them in order is the usual case.
@@ -196,7 +198,14 @@ impl Model {
                 FieldShape::List => vec![-1, -1],
                 FieldShape::Fixed(length) => vec![-1, length as i64],
             };
-            TensorInfo { name: field.name.clone(), datatype, shape, role: Role::Values, per_request: false }
+            TensorInfo {
+                name: field.name.clone(),
+                datatype,
+                shape,
+                role: Role::Values,
+                per_request: false,
+                lists: 0,
+            }
         });
         fields.collect()
     }
@@ -232,6 +241,10 @@ impl Model {
             shape: shape(argument, input),
             role: input.role.clone(),
             per_request: input.per_request,
+            lists: match argument {
+                Argument::Values { columns, .. } | Argument::Lists { columns, .. } => columns.len(),
+                _ => 0,
+            },
         };
         self.arguments.iter().zip(&self.spec.inputs).map(info).collect()
     }
@@ -244,6 +257,7 @@ impl Model {
             shape: rows_of(&output.dims),
             role: Role::Values,
             per_request: false,
+            lists: 0,
         };
         self.spec.outputs.iter().map(info).collect()
     }

@@ -43,8 +43,9 @@ mod tests {
     fn quantiles_lie_between_their_neighbours() {
         let sorted = [1.0, 2.0, 4.0, 8.0];
         let quantiles = [0.0, 0.25, 0.5, 0.75, 1.0].map(|q| quantile(&sorted, q));
-        assert_eq!(quantiles, [1.0, 1.75, 3.0, 5.0, 8.0]);
-        assert_eq!(quantile(&[3.0], 0.7), 3.0);
+        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&quantiles), bits(&[1.0, 1.75, 3.0, 5.0, 8.0]));
+        assert_eq!(quantile(&[3.0], 0.7).to_bits(), 3.0_f64.to_bits());
     }
 
     #[test]

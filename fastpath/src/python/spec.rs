@@ -24,18 +24,21 @@ pub struct TensorSpec {
     shape: Vec<i64>,
     /// The input whose offsets, lengths or weights this is.
     offsets_of: Option<String>,
-    include_last: bool,
     lengths_of: Option<String>,
     weights_of: Option<String>,
     /// The padded input that this masks the values of.
     mask_of: Option<String>,
     per_request: bool,
+    lists: usize,
+    include_last: bool,
+    is_request_index: bool,
 }
 
 impl TensorSpec {
     fn of(info: TensorInfo) -> Self {
         let (mut offsets_of, mut lengths_of, mut weights_of, mut mask_of) = (None, None, None, None);
         let include_last = matches!(info.role, Role::Offsets { include_last: true, .. });
+        let is_request_index = info.role == Role::RequestIndex;
         match info.role {
             Role::Offsets { of, .. } => offsets_of = Some(of),
             Role::Lengths { of } | Role::Padding { part: PaddingPart::Lengths, of } => lengths_of = Some(of),
@@ -48,11 +51,13 @@ impl TensorSpec {
             datatype: info.datatype.name().to_owned(),
             shape: info.shape,
             offsets_of,
-            include_last,
             lengths_of,
             weights_of,
             mask_of,
             per_request: info.per_request,
+            lists: info.lists,
+            include_last,
+            is_request_index,
         }
     }
 }
