@@ -90,6 +90,8 @@ def test_check_prints_json_for_machines(repository: Path) -> None:
         "offsets_of": None,
         "lengths_of": None,
         "mask_of": None,
+        "weights_of": None,
+        "per": "row",
     }
 
 
