@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -87,29 +86,32 @@ def _row(line: ProgramLine) -> list[Sequence[str]]:
 
 
 def _tensors(spec: ModelSpec, width: int) -> str:
-    keys = Counter(line.tensor for line in spec.lines if line.tensor is not None and line.columns is None)
-    rows = [["takes", [entry.name], *_shape(entry, keys)] for entry in spec.inputs]
-    rows += [["gives", [entry.name], *_shape(entry, Counter())] for entry in spec.outputs]
+    rows = [["takes", [entry.name], *_shape(entry)] for entry in spec.inputs]
+    rows += [["gives", [entry.name], *_shape(entry)] for entry in spec.outputs]
     return table(["forward", "tensor", "datatype", "shape", ""], rows, width)
 
 
-def _shape(entry: TensorSpec, keys: Counter[str]) -> list[str]:
-    """Datatype, shape and what the tensor holds; `keys` is how many lists each jagged input has of a row."""
+def _shape(entry: TensorSpec) -> list[str]:
     first = "requests" if entry.per_request else "rows"
-    told = {
+    told = _relation(entry)
+    if entry.lists and (entry.offsets_of or entry.lengths_of):
+        first = first if entry.lists == 1 else f"{entry.lists} · {first}"
+        first = f"{first} + 1" if entry.include_last else first
+    elif entry.lists:
+        first = "total"
+    sizes = ", ".join([first, *("any" if size == -1 else str(size) for size in entry.shape[1:])])
+    return [entry.datatype, f"[{sizes}]", told]
+
+
+def _relation(entry: TensorSpec) -> str:
+    of = {
         "offsets": entry.offsets_of,
         "lengths": entry.lengths_of,
         "mask": entry.mask_of,
         "weights": entry.weights_of,
     }
-    what, of = next(((what, of) for what, of in told.items() if of is not None), ("", None))
-    if of is not None and what in ("offsets", "lengths"):
-        first = f"{keys[of]} · {first}" if keys[of] > 1 else first
-        first = f"{first} + 1" if entry.include_last else first
-    elif entry.name in keys:
-        first = "total"
-    sizes = ", ".join([first, *("any" if size == -1 else str(size) for size in entry.shape[1:])])
-    return [entry.datatype, f"[{sizes}]", f"{what} of {of}" if of is not None else ""]
+    told = [f"{kind} of {name}" for kind, name in of.items() if name is not None]
+    return "request of each row" if entry.is_request_index else "".join(told)
 
 
 def _tensor_as_json(entry: TensorSpec) -> dict[str, Any]:
@@ -121,5 +123,5 @@ def _tensor_as_json(entry: TensorSpec) -> dict[str, Any]:
         "lengths_of": entry.lengths_of,
         "mask_of": entry.mask_of,
         "weights_of": entry.weights_of,
-        "per_request": entry.per_request,
+        "per": "request" if entry.per_request else "row",
     }

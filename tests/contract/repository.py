@@ -204,10 +204,10 @@ def write(repository: Path) -> Path:
     """Writes every model of this file."""
     models.write_model(repository, "pair", 1, Pair(), BATCHING + PAIR)
     models.write_model(repository, "features", 1, Features(), BATCHING + FEATURES)
-    models.write_model(repository, "operations", 1, Operations(), _operations_toml())
     jagged_models.write(repository)
     ranking_models.write(repository)
     strict_model.write(repository)
+    models.write_model(repository, "operations", 1, Operations(), _operations_toml())
     for datatype in DATATYPES:
         models.write_echo(repository, datatype, f"echo_{datatype.lower()}", "[3]")
     return repository

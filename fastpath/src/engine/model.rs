@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::batch::{Argument, Division, Integers};
 use crate::features::program::{ColumnForm, Field, FieldShape};
 use crate::features::{Clock, Program, RowBlock, RowsError, columns, compile, examples, json_rows, tensors};
-use crate::spec::error::nearest;
+use crate::spec::error::{Fault, nearest};
 use crate::spec::text::{FeatureType, TimeUnit};
 use crate::spec::{InputSpec, ModelSpec, Role, SpecError};
 use crate::status::Status;
@@ -39,23 +39,37 @@ pub struct TensorInfo {
     pub role: Role,
     /// Whether a request that shares its values has one row of it: the first dimension is then not the rows.
     pub per_request: bool,
+    /// Jagged features whose lists it holds or divides; 0 where it is not jagged.
+    pub lists: usize,
 }
 
 /// The places of the wanted outputs among the model's; all of them in order is the usual case.
 pub type OutputSelection = SmallVec<[u16; 4]>;
 
 impl Model {
-    /// Reads a model's folder and compiles its features, with the files of the version.
+    /// Reads a model's folder and compiles its features, with the files of the version. A model with operations that
+    /// are still to be fitted is refused.
     pub fn load(model_folder: &Path, version: Option<u64>) -> Result<Self, SpecError> {
-        let spec = ModelSpec::load(model_folder, version)?;
-        let path = model_folder.join("model.toml").display().to_string();
-        Self::new(spec, version.unwrap_or(0)).map_err(|fault| {
-            let text = std::fs::read_to_string(&path).unwrap_or_default();
-            fault.in_file(&path, &text)
-        })
+        let model = Self::load_unfitted(model_folder, version)?;
+        match model.unfitted().first() {
+            Some(fault) => Err(in_folder(fault.clone(), model_folder)),
+            None => Ok(model),
+        }
     }
 
-    pub fn new(spec: ModelSpec, version: u64) -> Result<Self, crate::spec::error::Fault> {
+    /// The same, for fitting: it can be described, but its rows mean nothing.
+    pub fn load_unfitted(model_folder: &Path, version: Option<u64>) -> Result<Self, SpecError> {
+        let spec = ModelSpec::load(model_folder, version)?;
+        Self::new(spec, version.unwrap_or(0)).map_err(|fault| in_folder(fault, model_folder))
+    }
+
+    /// A sentence for each feature with an operation that is still to be fitted.
+    #[must_use]
+    pub fn unfitted(&self) -> &[Fault] {
+        self.program.as_ref().map_or(&[], |program| &program.unfitted)
+    }
+
+    pub fn new(spec: ModelSpec, version: u64) -> Result<Self, Fault> {
         let program = if spec.text.feature.is_empty() { None } else { Some(compile(&spec)?) };
         let arguments =
             spec.inputs.iter().map(|input| argument(input, &spec.inputs, program.as_ref())).collect();
@@ -184,7 +198,14 @@ impl Model {
                 FieldShape::List => vec![-1, -1],
                 FieldShape::Fixed(length) => vec![-1, length as i64],
             };
-            TensorInfo { name: field.name.clone(), datatype, shape, role: Role::Values, per_request: false }
+            TensorInfo {
+                name: field.name.clone(),
+                datatype,
+                shape,
+                role: Role::Values,
+                per_request: false,
+                lists: 0,
+            }
         });
         fields.collect()
     }
@@ -220,6 +241,10 @@ impl Model {
             shape: shape(argument, input),
             role: input.role.clone(),
             per_request: input.per_request,
+            lists: match argument {
+                Argument::Values { columns, .. } | Argument::Lists { columns, .. } => columns.len(),
+                _ => 0,
+            },
         };
         self.arguments.iter().zip(&self.spec.inputs).map(info).collect()
     }
@@ -232,6 +257,7 @@ impl Model {
             shape: rows_of(&output.dims),
             role: Role::Values,
             per_request: false,
+            lists: 0,
         };
         self.spec.outputs.iter().map(info).collect()
     }
@@ -279,6 +305,12 @@ fn argument(input: &InputSpec, inputs: &[InputSpec], program: Option<&Program>) 
     };
     let columns = columns(input.lists_of().unwrap_or_default());
     Argument::Lists { columns, division, integers, per_request: input.per_request }
+}
+
+fn in_folder(fault: Fault, model_folder: &Path) -> SpecError {
+    let path = model_folder.join("model.toml").display().to_string();
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    fault.in_file(&path, &text)
 }
 
 fn rows_of(dims: &[i64]) -> Vec<i64> {

@@ -124,7 +124,8 @@ impl Probes<'_, '_> {
             text,
             folders: spec.folders.clone(),
         };
-        Model::new(spec, self.model.version).ok()
+        let clock = self.model.clock;
+        Model::new(spec, self.model.version).ok().map(|probe| Model { clock, ..probe })
     }
 
     fn values(&self, probe: &Model, datatype: Datatype) -> Result<Values, RowsError> {

@@ -6,12 +6,14 @@
 use std::borrow::Cow;
 
 use super::cell::Cell;
+use super::columns::Parsed;
 use super::fault::{Fault, FaultKind};
 use super::place::{Buffer, Place, slot_value};
 use super::program::{Bits, ColumnForm, ColumnPlan, Field, Program, Use, WeightsOf};
 use super::range::Held;
 use super::rows::{Column, Dims, RowBlock};
 use super::template::{Template, TemplateColumn};
+use super::unhashed::Unhashed;
 
 /// Rows being filled.
 #[derive(Debug)]
@@ -20,6 +22,7 @@ pub struct Builder<'p> {
     template: Cow<'p, Template>,
     rows: usize,
     columns: Vec<Buffer>,
+    unhashed: Unhashed,
     /// `program.template.slots.len()` words a row.
     slots: Vec<u64>,
     /// Whether the columns of per-request inputs are still those of the template.
@@ -45,7 +48,7 @@ impl<'p> Builder<'p> {
         };
         let columns = program.columns.iter().map(buffer).collect();
         let slots = Vec::with_capacity(template.slots.len() * capacity_rows);
-        Self { program, template, rows: 0, columns, slots, shared }
+        Self { program, template, rows: 0, columns, unhashed: Unhashed::default(), slots, shared }
     }
 
     /// One row that is to be a template, with every column filled.
@@ -146,9 +149,14 @@ impl<'p> Builder<'p> {
     #[inline(always)]
     pub fn put(&mut self, row: usize, field: &Field, cell: Cell<'_>) -> Result<(), Fault> {
         match &field.quick {
-            Some(quick) if quick.put(&mut self.columns, row, cell)? => Ok(()),
+            Some(quick) if quick.put(&mut self.columns, &mut self.unhashed, row, cell)? => Ok(()),
             _ => self.put_by_uses(row, field, cell),
         }
+    }
+
+    /// Puts the values of all rows at once; false where the column must be put row by row.
+    pub fn put_column(&mut self, field: &Field, column: &Parsed<'_>) -> bool {
+        field.quick.as_ref().is_some_and(|quick| quick.put_column(&mut self.columns, column))
     }
 
     #[inline(never)]
@@ -234,6 +242,7 @@ impl<'p> Builder<'p> {
 
     /// Runs what needs complete rows, and hands the rows over.
     pub fn finish(mut self) -> Result<RowBlock, (usize, String, Fault)> {
+        self.unhashed.hash(&mut self.columns);
         let shared = self.shared && self.rows > 0;
         if shared {
             let columns = self.columns.iter_mut().zip(&self.template.columns).zip(&self.program.columns);
@@ -269,7 +278,8 @@ impl<'p> Builder<'p> {
 
     /// The single row that was built, as the template of the rows of a request.
     #[must_use]
-    pub fn into_template(self, given: Bits, required: Bits) -> Template {
+    pub fn into_template(mut self, given: Bits, required: Bits) -> Template {
+        self.unhashed.hash(&mut self.columns);
         let columns = self.columns.into_iter().zip(&self.template.columns).map(|(buffer, before)| {
             match (buffer, before) {
                 (Buffer::Fixed { data, .. }, _) => TemplateColumn::Fixed(data),

@@ -17,17 +17,31 @@ use super::template::Template;
 use crate::spec::error::{Fault, nearest};
 use crate::spec::model::{ModelSpec, check_name};
 use crate::spec::text::{AgeUnit, CrossText, FeatureText, FeatureType};
+use crate::wire::entry_key::EntryKey;
 
-/// Compiles the features of a model that has some.
+/// Compiles the features of a model that has some. Operations that are still to be fitted are left out and noted.
 pub fn compile(spec: &ModelSpec) -> Result<Program, Fault> {
+    compile_all(spec, true)
+}
+
+/// The same, where features may go nowhere: they are looked at to be fitted, not to be served.
+pub fn compile_probe(spec: &ModelSpec) -> Result<Program, Fault> {
+    compile_all(spec, false)
+}
+
+fn compile_all(spec: &ModelSpec, all_go_somewhere: bool) -> Result<Program, Fault> {
     if spec.text.feature.len() > MAX_FEATURES {
         return Err(Fault::new(format!("the file has more than {MAX_FEATURES} [[feature]] tables")));
     }
     let mut compiler = Compiler::new(spec)?;
     for feature in &spec.text.feature {
-        compiler.feature(feature.get_ref()).map_err(|fault| fault.at(feature.span().start))?;
+        let at = feature.span().start;
+        let unfitted = compiler.feature(feature.get_ref()).map_err(|fault| fault.at(at))?;
+        compiler.unfitted.extend(unfitted.map(|fault| fault.at(at)));
     }
-    compiler.assign_slots()?;
+    if all_go_somewhere {
+        compiler.check_destinations()?;
+    }
     for feature in &spec.text.feature {
         compiler.age(feature.get_ref()).map_err(|fault| fault.at(feature.span().start))?;
     }
@@ -57,6 +71,7 @@ struct Compiler<'s> {
     late: Vec<Late>,
     /// Features whose values reach a per-request input by way of a cross or an age.
     shared: Vec<String>,
+    unfitted: Vec<Fault>,
 }
 
 impl<'s> Compiler<'s> {
@@ -70,10 +85,12 @@ impl<'s> Compiler<'s> {
             slots: Vec::new(),
             late: Vec::new(),
             shared: Vec::new(),
+            unfitted: Vec::new(),
         })
     }
 
-    fn feature(&mut self, text: &'s FeatureText) -> Result<(), Fault> {
+    /// Takes a feature in; gives a sentence where one of its operations is still to be fitted.
+    fn feature(&mut self, text: &'s FeatureText) -> Result<Option<Fault>, Fault> {
         check_name("a feature's name", &text.name)?;
         let name = &text.name;
         if text.unit.is_some() && text.kind != FeatureType::Timestamp {
@@ -83,7 +100,9 @@ impl<'s> Compiler<'s> {
             Some(to) => self.layout.element(to)?,
             None => Element::Fp64,
         };
-        let Compiled { head, ops, row, width, gives_float, age } = compile_ops(self.spec, text)?;
+        let compiled = compile_ops(self.spec, text)?;
+        let unfitted = unfitted(name, &compiled);
+        let Compiled { head, ops, row, width, gives_float, age, .. } = compiled;
         if text.to.is_some() && gives_float && element.is_integer() {
             return Err(Fault::new(format!(
                 "feature `{name}` gives floating-point numbers, which an integer input cannot take; \
@@ -111,7 +130,8 @@ impl<'s> Compiler<'s> {
         let late = age.is_some();
         let use_ = Use { pipeline, list, padding, target, late, entry: self.entries };
         self.entries += 1;
-        self.join(Draft { text, use_, range, default, age })
+        self.join(Draft { text, use_, range, default, age })?;
+        Ok(unfitted)
     }
 
     /// Adds a use to those of the same name.
@@ -160,7 +180,7 @@ impl<'s> Compiler<'s> {
         Ok(self.slots.len() - 1)
     }
 
-    fn assign_slots(&mut self) -> Result<(), Fault> {
+    fn check_destinations(&self) -> Result<(), Fault> {
         let orphan = self.fields.iter().find(|(name, drafts)| {
             drafts.iter().any(|draft| draft.use_.target.is_none())
                 && !self.spec.text.cross.iter().any(|cross| cross.get_ref().features.contains(name))
@@ -251,8 +271,10 @@ impl<'s> Compiler<'s> {
             template: Template::default(),
             unknown: self.spec.text.unknown_features,
             required: Bits::new(self.fields.len()),
+            unfitted: self.unfitted,
             names: HashMap::default(),
             next: Box::new([]),
+            keys: Box::new([]),
         };
         let mut defaults = Vec::new();
         for (index, ((name, drafts), per_request)) in self.fields.into_iter().zip(per_request).enumerate() {
@@ -286,10 +308,19 @@ impl<'s> Compiler<'s> {
         for field in &mut program.fields {
             field.quick = Quick::of(field, program.uses.get(field.uses.clone()).unwrap_or_default());
         }
+        program.keys = program.fields.iter().map(|field| EntryKey::of(field.name.as_bytes())).collect();
         // Behind each field the one after it, and the first behind the last and at the beginning of a row.
         let after = (1..).take(program.fields.len()).chain([0]);
         program.next = after.map(AtomicU16::new).collect();
         program.template = Template::of_defaults(&program, self.slots.len(), &defaults)?;
         Ok(program)
     }
+}
+
+/// A sentence where an operation of the feature is still to be fitted.
+fn unfitted(name: &str, compiled: &Compiled) -> Option<Fault> {
+    let op = compiled.unfitted?;
+    Some(Fault::new(format!(
+        "feature `{name}`: {op} is not fitted yet; run FeatureSpec.load(…).fit(…) on training data"
+    )))
 }

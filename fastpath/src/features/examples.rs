@@ -11,7 +11,8 @@ use super::rows::RowBlock;
 use super::template::Template;
 use crate::spec::text::UnknownFeatures;
 use crate::wire::Reader;
-use crate::wire::example::{FeatureValues, visit_features};
+use crate::wire::entry_key::EntryKey;
+use crate::wire::example::{FeatureValues, Visitor, visit_features};
 
 /// The template of a request's rows: the model's defaults with the context's features put in.
 pub fn template<'p>(
@@ -88,46 +89,80 @@ fn put_example(
     place: Place,
     example: Reader<'_>,
 ) -> Result<(), RowsError> {
-    let row = if let Place::Example(row) = place { row } else { 0 };
-    let mut previous = None;
-    visit_features(example, |name, values| {
-        let Some(index) = program.field(previous, name) else {
-            return unknown(program, place, name);
-        };
-        previous = Some(index);
-        let Some(field) = program.fields.get(index) else { return Ok(()) };
+    visit_features(example, &mut Row { builder, program, seen, place, previous: None })
+}
+
+/// A row that is being filled; the context is one too.
+struct Row<'b, 'p> {
+    builder: &'b mut Builder<'p>,
+    program: &'b Program,
+    seen: &'b mut Bits,
+    place: Place,
+    /// The field that came last.
+    previous: Option<usize>,
+}
+
+impl Visitor for Row<'_, '_> {
+    type Error = RowsError;
+
+    #[inline(always)]
+    fn expected(&self) -> Option<(usize, &EntryKey)> {
+        self.program.expected(self.previous)
+    }
+
+    #[inline(always)]
+    fn visit_expected(&mut self, index: usize, values: FeatureValues<'_>) -> Result<(), RowsError> {
+        self.put(index, values)
+    }
+
+    fn visit(&mut self, name: &[u8], values: FeatureValues<'_>) -> Result<(), RowsError> {
+        match self.program.field(self.previous, name) {
+            Some(index) => self.put(index, values),
+            None => unknown(self.program, self.place, name),
+        }
+    }
+}
+
+impl Row<'_, '_> {
+    #[inline(always)]
+    fn put(&mut self, index: usize, values: FeatureValues<'_>) -> Result<(), RowsError> {
+        self.previous = Some(index);
+        let Some(field) = self.program.fields.get(index) else { return Ok(()) };
         if is_empty(values) && field.shape == FieldShape::Scalar {
             // A scalar without a value is missing, as in TensorFlow.
             return Ok(());
         }
-        let put = if !seen.insert(index) {
+        let row = if let Place::Example(row) = self.place { row } else { 0 };
+        let put = if !self.seen.insert(index) {
             Err(FaultKind::Twice.into())
-        } else if builder.given().contains(index) {
+        } else if self.builder.given().contains(index) {
             Err(FaultKind::InContextToo.into())
         } else {
-            builder.put(row, field, cell(values))
+            self.builder.put(row, field, cell(&values))
         };
-        put.map_err(|kind| RowsError::feature(place, name, kind))
-    })
+        put.map_err(|kind| RowsError::feature(self.place, field.name.as_bytes(), kind))
+    }
 }
 
-#[inline]
-fn cell(values: FeatureValues<'_>) -> Cell<'_> {
+#[inline(always)]
+fn cell<'a>(values: &'a FeatureValues<'_>) -> Cell<'a> {
     match values {
         FeatureValues::Floats(bytes) => Cell::Floats(bytes.as_chunks().0),
         FeatureValues::Ints(bytes) => Cell::Varints(bytes),
         FeatureValues::Bytes(list) => Cell::BytesList(list),
+        FeatureValues::Element(element) => Cell::Texts(std::slice::from_ref(element)),
         FeatureValues::None => Cell::None,
     }
 }
 
-#[inline]
+#[inline(always)]
 fn is_empty(values: FeatureValues<'_>) -> bool {
     match values {
         FeatureValues::None => true,
         FeatureValues::Floats(bytes) | FeatureValues::Ints(bytes) | FeatureValues::Bytes(bytes) => {
             bytes.is_empty()
         }
+        FeatureValues::Element(_) => false,
     }
 }
 

@@ -10,6 +10,7 @@ use super::program::{Field, MAX_LIST, Target, Use};
 use super::template::TemplateColumn;
 use super::time::milliseconds;
 use crate::spec::text::{FeatureType, Keep};
+use crate::wire::reader::is_text;
 
 /// One tensor's data while rows are being filled.
 #[derive(Debug)]
@@ -27,6 +28,15 @@ pub(super) enum Buffer {
 }
 
 impl Buffer {
+    /// Where in a column's data the elements of a row from `offset_bytes` on are.
+    #[inline]
+    pub fn offset(&self, row: usize, offset_bytes: usize) -> usize {
+        match self {
+            Self::Fixed { row_bytes, .. } => row * *row_bytes + offset_bytes,
+            Self::Jagged { .. } => 0,
+        }
+    }
+
     /// The elements of a row from `offset_bytes` on.
     #[inline]
     pub fn place(&mut self, row: usize, offset_bytes: usize, length: usize) -> &mut [u8] {
@@ -232,19 +242,6 @@ pub(super) fn skipped(count: usize, max: usize, keep: Keep) -> Result<usize, Fau
 /// How many elements a `BytesList` has.
 fn count_list(list: &[u8]) -> Result<usize, Fault> {
     bytes_list(list).try_fold(0, |count, item| item.map(|_| count + 1))
-}
-
-/// Whether the bytes are UTF-8. Short texts are ASCII nearly always; those of 8 to 16 bytes are looked at in two words
-/// that overlap, since the general check costs more than their hash.
-#[inline]
-pub(super) fn is_text(value: &[u8]) -> bool {
-    let ascii = match (value.first_chunk::<8>(), value.last_chunk::<8>()) {
-        (Some(first), Some(last)) if value.len() <= 16 => {
-            (u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last)) & 0x8080_8080_8080_8080 == 0
-        }
-        _ => value.is_ascii(),
-    };
-    ascii || std::str::from_utf8(value).is_ok()
 }
 
 #[inline]

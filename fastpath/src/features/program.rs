@@ -13,9 +13,10 @@ use super::pipeline::Pipeline;
 use super::quick::Quick;
 use super::range::Range as ValueRange;
 use super::template::Template;
-use crate::spec::error::nearest;
+use crate::spec::error::{Fault, nearest};
 pub use crate::spec::model::MAX_LIST;
 use crate::spec::text::{FeatureType, TimeUnit, UnknownFeatures};
+use crate::wire::entry_key::EntryKey;
 
 /// Most features of a model.
 pub const MAX_FEATURES: usize = 4_096;
@@ -45,10 +46,14 @@ pub struct Program {
     pub unknown: UnknownFeatures,
     /// Fields without which a row is refused.
     pub required: Bits,
+    /// A sentence for each feature with an operation that is still to be fitted; a program that has any serves nothing.
+    pub unfitted: Vec<Fault>,
     pub(super) names: HashMap<Box<[u8]>, u16, RandomState>,
     /// For each field, and for the beginning of a row, the field that came next the last time: the
     /// order on the wire is almost always that of the row before.
     pub(super) next: Box<[AtomicU16]>,
+    /// What each field's entry in an Example begins with.
+    pub(super) keys: Box<[EntryKey]>,
 }
 
 /// A name that callers send.
@@ -166,6 +171,15 @@ impl Program {
             Some(field) if same(field.name.as_bytes(), name) => Some(expected),
             _ => self.look_up(hint, name),
         }
+    }
+
+    /// The field that came behind `previous` the last time, and its key.
+    #[inline(always)]
+    #[must_use]
+    pub fn expected(&self, previous: Option<usize>) -> Option<(usize, &EntryKey)> {
+        let place = previous.map_or(self.fields.len(), |previous| previous);
+        let expected = usize::from(self.next.get(place)?.load(Ordering::Relaxed));
+        self.keys.get(expected).map(|key| (expected, key))
     }
 
     #[cold]

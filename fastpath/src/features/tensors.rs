@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher};
 
 use super::clock::Clock;
-use super::columns::{Parsed, Values, fill};
+use super::columns::{Parsed, Texts, Values, fill};
 use super::fault::{FaultKind, Place, RowsError};
 use super::program::{FieldShape, Program};
 use super::rows::{Column, Dims, RowBlock};
@@ -92,7 +92,7 @@ pub fn decode_features(
         .iter()
         .map(|(tensor, datatype, data, per_row)| {
             Ok(Parsed {
-                name: tensor.name,
+                name: tensor.name.as_bytes(),
                 values: values(tensor, *datatype, data)?,
                 lengths: &[],
                 per_row: *per_row,
@@ -142,9 +142,9 @@ fn values<'a>(tensor: &InputTensor<'_>, datatype: Datatype, data: &'a [u8]) -> R
 }
 
 /// The elements of a BYTES tensor: each a 4-byte little-endian length and so many bytes.
-fn split_bytes<'a>(tensor: &InputTensor<'_>, data: &'a [u8]) -> Result<Vec<&'a [u8]>, RowsError> {
+fn split_bytes<'a>(tensor: &InputTensor<'_>, data: &'a [u8]) -> Result<Texts<'a>, RowsError> {
     let expected = elements(tensor)?;
-    let mut out = Vec::with_capacity(expected.min(data.len()));
+    let mut out = SmallVec::with_capacity(expected.min(data.len()));
     let mut rest = data;
     while let Some((length, behind)) = rest.split_first_chunk::<4>() {
         let length = usize::try_from(u32::from_le_bytes(*length)).ok();

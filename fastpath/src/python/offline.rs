@@ -1,18 +1,21 @@
 //! `FeatureSpec.transform` and `FeatureSpec.fit` in Rust, with the interpreter's lock released while rows are read.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use super::RequestError;
 use super::memory::Filled;
 use super::spec::PyModelSpec;
 use super::table::PyTable;
+use super::{RequestError, SpecError};
 use crate::batch::pack::PackErrorKind;
 use crate::batch::{Argument, BufferPool, Packed, pack};
 use crate::engine::Model;
 use crate::features::{RowBlock, RowsError};
+use crate::offline::fit::{FitError, fit};
 use crate::offline::transform::{fixed_tensors, transform};
 use crate::offline::{Stopped, Work};
 use crate::spec::InputSpec;
@@ -31,6 +34,7 @@ pub fn transform_table(
     watch: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<()> {
     let model = &spec.model;
+    spec.check_fitted()?;
     let Some(program) = &model.program else {
         let name = &model.spec.name;
         return Err(RequestError::new_err(format!("Model {name:?} has no features to transform.")));
@@ -86,8 +90,32 @@ fn pack_others(
     Ok(())
 }
 
+/// Fits the model of the folder and writes what was found.
+#[pyfunction]
+#[pyo3(signature = (model_folder, version, table, *, threads = 1, watch = None))]
+pub fn fit_table(
+    py: Python<'_>,
+    model_folder: PathBuf,
+    version: Option<u64>,
+    table: &PyTable,
+    threads: usize,
+    watch: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    watched(py, watch, threads, |work| fit(&model_folder, version, &table.table, work))
+}
+
+impl From<FitError> for PyErr {
+    fn from(error: FitError) -> Self {
+        match &error {
+            FitError::Spec(_) => SpecError::new_err(error.to_string()),
+            FitError::Rows(_) => RequestError::new_err(error.to_string()),
+            FitError::Write(message) => PyOSError::new_err(message.clone()),
+        }
+    }
+}
+
 /// Runs work that the caller's thread watches: for signals, and for `watch(rows done)`.
-pub fn watched<T: Send, E: Send + Into<PyErr>>(
+fn watched<T: Send, E: Send + Into<PyErr>>(
     py: Python<'_>,
     watch: Option<&Bound<'_, PyAny>>,
     threads: usize,

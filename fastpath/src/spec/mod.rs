@@ -2,7 +2,9 @@
 //! (docs/model-toml.md). `text` is the file's keys as they stand; `model` and
 //! `inputs` are the same, checked.
 
+pub mod edit;
 pub mod error;
+pub mod fit_text;
 pub mod inputs;
 pub mod model;
 mod op_text;

@@ -31,7 +31,7 @@ pub const TENSOR_DATATYPES: [Datatype; 10] = [
 ];
 
 /// What a model.toml says, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ModelSpec {
     /// The folder's name.
     pub name: String,
