@@ -1,5 +1,9 @@
 """The engine in this process, as a door uses it: raw requests in, the tensors of the batches that they form out."""
 
+import http.client
+import json
+import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -11,10 +15,18 @@ from torch.utils import dlpack
 from penstock._fastpath import Engine, ModelSpec
 from tests.reference import Tensor
 
-Method = Literal["predict", "infer"]
+# "json": rows of features, through the HTTP port.
+Method = Literal["predict", "infer", "json"]
 _from_dlpack: Any = dlpack.from_dlpack
 _to_dlpack: Any = dlpack.to_dlpack  # type: ignore[attr-defined]
 _MODEL = "model"
+_TIMEOUT_S = 60.0
+_HTTP = {
+    "max_receive_bytes": 4 << 20,
+    "max_send_bytes": 4 << 20,
+    "max_connections": 16,
+    "max_connection_age_s": 600,
+}
 
 
 class RefusedByEngineError(ValueError):
@@ -39,12 +51,37 @@ class _Answer:
     cancelled = done
 
 
+class _Post(threading.Thread):
+    """A request to the HTTP port, under way until its batch has run or it is refused."""
+
+    def __init__(self, port: int, body: bytes) -> None:
+        super().__init__(daemon=True)
+        self.error: BaseException | None = None
+        self._port = port
+        self._body = body
+        self.start()
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_TIMEOUT_S)
+        try:
+            connection.request("POST", f"/v2/models/{_MODEL}/predict", self._body)
+            response = connection.getresponse()
+            answer = response.read()
+            if response.status != http.client.OK:
+                self.error = RefusedByEngineError(json.loads(answer)["error"])
+        except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
+            self.error = error
+        finally:
+            connection.close()
+
+
 class InProcess:
     """One engine for many models, one after the other, each a folder called `model` whose output is FP32 []."""
 
     def __init__(self) -> None:
         self._engine = Engine()
         self._calls = self._engine.calls(lambda _code, message, *_: RefusedByEngineError(message))
+        self._http = self._engine.open_http("127.0.0.1", 0, settings=_HTTP)
 
     def tensors(self, folder: Path, method: Method, raw: bytes) -> list[Tensor]:
         """The arguments of forward for one request. Raises RefusedByEngineError."""
@@ -55,11 +92,15 @@ class InProcess:
         spec = ModelSpec.load(folder)
         queue = self._engine.add_version(spec, 1)
         self._engine.route(queue)
-        answers = []
+        answers: list[_Answer | _Post] = []
         try:
             for method, raw in requests:
-                answers.append(_Answer())
-                getattr(self._calls, method)(raw, None, answers[-1])
+                if method == "json":
+                    answers.append(self._post(raw))
+                    continue
+                answer = _Answer()
+                answers.append(answer)
+                getattr(self._calls, method)(raw, None, answer)
         finally:
             self._engine.unroute(_MODEL, 1)
         batches = []
@@ -70,10 +111,21 @@ class InProcess:
                 batch.reply(torch.zeros(batch.rows))
         self._calls.deliver()
         for answer in answers:
+            if isinstance(answer, _Post):
+                answer.join(_TIMEOUT_S)
             if answer.error is not None:
                 raise answer.error
         (tensors,) = batches
         return tensors
+
+    def _post(self, body: bytes) -> _Post:
+        """A request that waits in the queue, or was refused."""
+        before = self._engine.in_flight()
+        post = _Post(self._http.port, body)
+        until = time.monotonic() + _TIMEOUT_S
+        while post.is_alive() and self._engine.in_flight() == before and time.monotonic() < until:
+            time.sleep(0.0002)
+        return post
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

@@ -14,6 +14,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from tests.in_process_engine import InProcess, Method
+from tests.property.json_rows import as_json
 from tests.property.models import Case, cases
 from tests.property.open_inference import as_tensors, make_rectangular
 from tests.property.requests import as_columns, as_examples
@@ -40,6 +41,7 @@ FORMS = {
     "wide columns": Form(
         "predict", lambda draw, case: as_columns(draw, case, wide=True).SerializeToString(), wide=True
     ),
+    "json": Form("json", lambda _, case: as_json(case), wide=True),
     "tensors": Form(
         "infer", lambda draw, case: as_tensors(draw, case).SerializeToString(), gaps=False, context=False
     ),
