@@ -3,6 +3,7 @@
 
 mod wire_messages;
 
+use fastpath::features::statistics::Watch;
 use fastpath::features::{Program, RowBlock, RowsError, compile, examples};
 use fastpath::spec::ModelSpec;
 use fastpath::wire::Reader;
@@ -72,7 +73,7 @@ fn general() -> Program {
 }
 
 fn decode(program: &Program, row: &[u8]) -> Result<RowBlock, RowsError> {
-    examples::decode(program, examples::template(program, None)?, &[Reader::new(row)])
+    examples::decode(program, examples::template(program, None)?, &[Reader::new(row)], Watch::default())
 }
 
 /// The feature's values in a row, which must be the same both ways.

@@ -14,6 +14,7 @@ from typing_extensions import CapsuleType
 
 __all__ = [
     "Array",
+    "BaselineRecorder",
     "Batch",
     "Batches",
     "Calls",
@@ -65,6 +66,20 @@ class Array:
     def tobytes(self) -> bytes: ...
 
 @final
+class BaselineRecorder:
+    """Looks at training rows for the baseline that statistics of features are compared with."""
+
+    @property
+    def rows(self) -> int:
+        """Rows so far."""
+
+    def add(self, predict_request: bytes) -> None:
+        """Looks at the rows of a serialized PredictRequest. Raises RequestError."""
+
+    def text(self) -> str:
+        """The text of a baseline.json."""
+
+@final
 class ModelSpec:
     """A model.toml, validated, with its feature program compiled for one version. Immutable."""
 
@@ -85,6 +100,12 @@ class ModelSpec:
     # Feature name → "float", "int", "bool", "string", "bytes", "timestamp" or "timestamp_ms", with "[]" behind a list.
     feature_kinds: dict[str, str]
     batch_buckets: list[int]  # 1, 2, 4, … max_batch_rows
+    def check_baseline(self) -> int | None:
+        """The training rows of the model's baseline.json, None where it has none. Raises SpecError."""
+
+    def baseline_recorder(self) -> BaselineRecorder:
+        """Raises RequestError where the model has no features."""
+
     def describe(self) -> str:
         """The compiled program as a table: feature → operations → tensor and columns."""
 
@@ -103,11 +124,13 @@ class Engine:
         max_send_bytes: int = ...,
         server_version: str = "",
         linger: bool = False,
+        feature_statistics_every: int = 0,
     ) -> Self:
         """`max_send_bytes` is 16 MiB unless given.
 
         `linger`: model threads wait a moment for more requests where that pays, behind the grpcio door, which
-        shares the interpreter's lock with them.
+        shares the interpreter's lock with them. `feature_statistics_every`: statistics of features look at one row
+        in so many, at none where it is 0.
         """
 
     def add_version(self, spec: ModelSpec, version: int) -> Queue:
@@ -137,6 +160,13 @@ class Engine:
     def set_ready(self, ready: bool) -> None: ...
     def metrics_text(self) -> str:
         """Prometheus text, version 0.0.4."""
+
+    def feature_statistics(self, name: str, version: int, features: Sequence[str]) -> bytes:
+        """A serialized GetFeatureStatisticsResponse of a version that serves; no features: all of them.
+
+        Raises RequestError for a feature that the model does not have, LookupError where the model has no features
+        or statistics are switched off; either with a sentence for the caller.
+        """
 
     def serve_metrics(self, host: str, port: int) -> int:
         """Serves /metrics, /livez and /readyz on a thread of its own; gives the port. Raises OSError."""

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::batch::{ColumnLayout, OffsetType};
 use crate::features::program::{ColumnPlan, FieldShape};
+use crate::features::statistics::{Baseline, Observer, Watch};
 use crate::features::{Program, RowBlock, RowsError, columns, compile, examples, tensors};
 use crate::spec::error::nearest;
 use crate::spec::text::FeatureType;
@@ -27,6 +28,8 @@ pub struct Model {
     pub layout: Vec<ColumnLayout>,
     /// What each argument of forward is made of.
     pub arguments: Vec<Argument>,
+    /// What training saw of the features; read for models that serve.
+    pub baseline: Option<Baseline>,
 }
 
 /// Where an argument of forward comes from.
@@ -60,6 +63,21 @@ impl Model {
         })
     }
 
+    /// `load`, with the baseline of training where the model has one.
+    pub fn load_to_serve(model_folder: &Path, version: u64) -> Result<Self, SpecError> {
+        let mut model = Self::load(model_folder, Some(version))?;
+        model.baseline = model.find_baseline()?;
+        Ok(model)
+    }
+
+    /// What training saw of the features, from baseline.json beside the model; none where there is no such file.
+    pub fn find_baseline(&self) -> Result<Option<Baseline>, SpecError> {
+        match &self.program {
+            Some(program) => Baseline::find(&self.spec.folders, program),
+            None => Ok(None),
+        }
+    }
+
     pub fn new(spec: ModelSpec, version: u64) -> Result<Self, crate::spec::error::Fault> {
         let program = if spec.text.feature.is_empty() { None } else { Some(compile(&spec)?) };
         let data: Vec<&InputSpec> = spec.inputs.iter().filter(|input| input.offsets_of.is_none()).collect();
@@ -83,12 +101,21 @@ impl Model {
                 ColumnLayout { datatype: input.datatype, offsets }
             })
             .collect();
-        Ok(Self { spec, version, program, layout, arguments })
+        Ok(Self { spec, version, program, layout, arguments, baseline: None })
     }
 
     pub fn decode_infer(&self, request: &InferRequest<'_>) -> Result<RowBlock, RowsError> {
+        self.decode_infer_watched(request, None)
+    }
+
+    /// `decode_infer`, of rows that `observer` may look at.
+    pub fn decode_infer_watched(
+        &self,
+        request: &InferRequest<'_>,
+        observer: Option<&dyn Observer>,
+    ) -> Result<RowBlock, RowsError> {
         match &self.program {
-            Some(program) => tensors::decode_features(program, request, |rows| {
+            Some(program) => tensors::decode_features(program, request, Watch::by(observer), |rows| {
                 self.check_rows("inputs", rows, 0..=self.spec.max_batch_rows)
             }),
             None => tensors::decode_inputs(&self.spec.inputs, request),
@@ -101,6 +128,16 @@ impl Model {
         request: &PredictRequest<'_>,
         most_rows: usize,
     ) -> Result<RowBlock, RowsError> {
+        self.decode_predict_watched(request, most_rows, None)
+    }
+
+    /// `decode_predict`, of rows that `observer` may look at.
+    pub fn decode_predict_watched(
+        &self,
+        request: &PredictRequest<'_>,
+        most_rows: usize,
+        observer: Option<&dyn Observer>,
+    ) -> Result<RowBlock, RowsError> {
         let Some(program) = &self.program else {
             return Err(RowsError::request(
                 "model_name",
@@ -111,12 +148,13 @@ impl Model {
             ));
         };
         let template = examples::template(program, request.context.as_deref())?;
+        let watch = Watch { observer, context: request.context.as_deref() };
         match (request.examples.is_empty(), request.columns.is_empty()) {
             (false, true) => {
                 self.check_rows("examples", request.examples.len(), 0..=most_rows)?;
-                examples::decode(program, template, &request.examples)
+                examples::decode(program, template, &request.examples, watch)
             }
-            (true, false) => columns::decode(program, template, &request.columns, |rows| {
+            (true, false) => columns::decode(program, template, &request.columns, watch, |rows| {
                 self.check_rows("columns", rows, 0..=most_rows)
             }),
             (true, true) => {

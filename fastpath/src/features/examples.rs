@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use super::builder::Builder;
 use super::cell::Cell;
 use super::fault::{FaultKind, Place, RowsError};
-use super::program::{Bits, FieldShape, Program};
+use super::program::{Bits, Field, FieldShape, Program};
 use super::rows::RowBlock;
+use super::statistics::Watch;
 use super::template::Template;
 use crate::spec::text::UnknownFeatures;
 use crate::wire::Reader;
@@ -28,6 +29,7 @@ pub fn decode(
     program: &Program,
     template: Cow<'_, Template>,
     examples: &[Reader<'_>],
+    watch: Watch<'_>,
 ) -> Result<RowBlock, RowsError> {
     let mut builder = Builder::new(program, template, examples.len());
     let mut seen = Bits::new(program.fields.len());
@@ -40,7 +42,9 @@ pub fn decode(
         }
         builder.leave_out_unseen(&seen);
     }
-    finish(builder, Place::Example)
+    let block = finish(builder, Place::Example)?;
+    watch.examples(program, examples);
+    Ok(block)
 }
 
 /// Rows of defaults.
@@ -88,6 +92,23 @@ fn put_example(
         };
         put.map_err(|kind| RowsError::feature(place, name, kind))
     })
+}
+
+/// Calls `put` with each feature of an Example that has been decoded: the field's place, the field, its values.
+pub(super) fn visit(program: &Program, example: Reader<'_>, put: &mut impl FnMut(usize, &Field, Cell<'_>)) {
+    let mut previous = None;
+    // What cannot be read has been refused.
+    let _: Result<(), RowsError> = visit_features(example, |name, values| {
+        if let Some(index) = program.field(previous, name)
+            && let Some(field) = program.fields.get(index)
+        {
+            previous = Some(index);
+            if !(is_empty(values) && field.shape == FieldShape::Scalar) {
+                put(index, field, cell(values));
+            }
+        }
+        Ok(())
+    });
 }
 
 #[inline]

@@ -22,6 +22,7 @@ mod place;
 pub mod program;
 mod quick;
 pub mod rows;
+pub mod statistics;
 pub mod template;
 pub mod tensors;
 mod time;

@@ -8,6 +8,7 @@ use super::columns::{Parsed, Values, fill};
 use super::fault::{FaultKind, Place, RowsError};
 use super::program::{FieldShape, Program};
 use super::rows::{Column, Dims, RowBlock};
+use super::statistics::Watch;
 use smallvec::SmallVec;
 
 use crate::spec::error::nearest;
@@ -58,6 +59,7 @@ pub fn decode_inputs(inputs: &[InputSpec], request: &InferRequest<'_>) -> Result
 pub fn decode_features(
     program: &Program,
     request: &InferRequest<'_>,
+    watch: Watch<'_>,
     check_rows: impl FnOnce(usize) -> Result<(), RowsError>,
 ) -> Result<RowBlock, RowsError> {
     check_raw_count(request)?;
@@ -96,7 +98,9 @@ pub fn decode_features(
             })
         })
         .collect::<Result<_, RowsError>>()?;
-    fill(program, Cow::Borrowed(&program.template), rows, &columns)
+    let block = fill(program, Cow::Borrowed(&program.template), rows, &columns)?;
+    watch.columns(program, rows, &columns);
+    Ok(block)
 }
 
 /// Rows of zeros; a dimension of any size is 1.

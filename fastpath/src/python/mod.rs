@@ -9,6 +9,7 @@
 )]
 
 mod array;
+mod baseline;
 mod batch;
 mod calls;
 mod channel;
@@ -42,6 +43,7 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("RequestError", module.py().get_type::<RequestError>())?;
     module.add_class::<spec::TensorSpec>()?;
     module.add_class::<spec::PyModelSpec>()?;
+    module.add_class::<baseline::BaselineRecorder>()?;
     module.add_class::<array::Array>()?;
     module.add_class::<engine::PyEngine>()?;
     module.add_class::<calls::Calls>()?;

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 
 use super::array::Array;
+use super::baseline::BaselineRecorder;
 use super::{RequestError, SpecError};
 use crate::batch::BufferPool;
 use crate::engine::Model;
 use crate::engine::model::TensorInfo;
 use crate::engine::run::tensors;
-use crate::features::program::FieldShape;
-use crate::spec::text::TimeUnit;
 use crate::wire::predict_request::{MAX_ROWS, PredictRequest};
 
 #[pyclass(frozen, module = "penstock._fastpath", get_all)]
@@ -107,17 +106,23 @@ impl PyModelSpec {
     #[getter]
     fn feature_kinds(&self) -> BTreeMap<String, String> {
         let fields = self.model.program.iter().flat_map(|program| &program.fields);
-        let kind = |field: &crate::features::program::Field| {
-            let unit = if field.unit == TimeUnit::Milliseconds { "_ms" } else { "" };
-            let list = if field.shape == FieldShape::Scalar { "" } else { "[]" };
-            format!("{}{unit}{list}", field.kind.name())
-        };
-        fields.map(|field| (field.name.clone(), kind(field))).collect()
+        fields.map(|field| (field.name.clone(), field.type_name())).collect()
     }
 
     #[getter]
     fn batch_buckets(&self) -> Vec<usize> {
         self.model.batch_buckets()
+    }
+
+    fn check_baseline(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        let baseline = py
+            .detach(|| self.model.find_baseline())
+            .map_err(|error| SpecError::new_err(error.to_string()))?;
+        Ok(baseline.map(|baseline| baseline.rows))
+    }
+
+    fn baseline_recorder(slf: Py<Self>) -> PyResult<BaselineRecorder> {
+        BaselineRecorder::new(slf)
     }
 
     fn describe(&self) -> String {

@@ -2,6 +2,7 @@
 //! (docs/model-toml.md). `text` is the file's keys as they stand; `model` is the same, checked.
 
 pub mod error;
+pub mod files;
 pub mod model;
 pub mod text;
 

@@ -30,9 +30,13 @@ fn from_hex(text: &str) -> Result<Vec<u8>, ParseIntError> {
 fn bytes_hash_as_in_the_packages_of_origin() -> Result<(), ParseIntError> {
     for [input, farmhash, murmur3_seed, murmur3, xxh3_seed, xxh3] in lines("bytes") {
         let bytes = from_hex(input)?;
-        assert_eq!(farmhash64(&bytes), farmhash.parse()?, "farmhash64 of {input}");
-        assert_eq!(murmur3_32(&bytes, murmur3_seed.parse()?), murmur3.parse()?, "murmur3_32 of {input}");
-        assert_eq!(xxh3_64(&bytes, xxh3_seed.parse()?), xxh3.parse()?, "xxh3_64 of {input}");
+        assert_eq!(farmhash64(&bytes), farmhash.parse::<u64>()?, "farmhash64 of {input}");
+        assert_eq!(
+            murmur3_32(&bytes, murmur3_seed.parse()?),
+            murmur3.parse::<u32>()?,
+            "murmur3_32 of {input}"
+        );
+        assert_eq!(xxh3_64(&bytes, xxh3_seed.parse()?), xxh3.parse::<u64>()?, "xxh3_64 of {input}");
     }
     Ok(())
 }
@@ -41,10 +45,14 @@ fn bytes_hash_as_in_the_packages_of_origin() -> Result<(), ParseIntError> {
 fn integers_hash_as_their_little_endian_bytes_or_decimal_text() -> Result<(), ParseIntError> {
     for [input, farmhash, murmur3_seed, murmur3, xxh3_seed, xxh3, of_text] in lines("int") {
         let value = input.parse::<i64>()?.cast_unsigned();
-        assert_eq!(farmhash64_u64(value), farmhash.parse()?, "farmhash64 of {input}");
-        assert_eq!(murmur3_32_u64(value, murmur3_seed.parse()?), murmur3.parse()?, "murmur3_32 of {input}");
-        assert_eq!(xxh3_64_u64(value, xxh3_seed.parse()?), xxh3.parse()?, "xxh3_64 of {input}");
-        assert_eq!(farmhash64(input.as_bytes()), of_text.parse()?, "farmhash64 of the text {input}");
+        assert_eq!(farmhash64_u64(value), farmhash.parse::<u64>()?, "farmhash64 of {input}");
+        assert_eq!(
+            murmur3_32_u64(value, murmur3_seed.parse()?),
+            murmur3.parse::<u32>()?,
+            "murmur3_32 of {input}"
+        );
+        assert_eq!(xxh3_64_u64(value, xxh3_seed.parse()?), xxh3.parse::<u64>()?, "xxh3_64 of {input}");
+        assert_eq!(farmhash64(input.as_bytes()), of_text.parse::<u64>()?, "farmhash64 of the text {input}");
     }
     Ok(())
 }
@@ -53,7 +61,11 @@ fn integers_hash_as_their_little_endian_bytes_or_decimal_text() -> Result<(), Pa
 fn buckets_are_those_of_to_hash_bucket_fast() -> Result<(), ParseIntError> {
     for [input, count, bucket] in lines("bucket") {
         let buckets = Buckets::new(count.parse::<NonZeroU64>()?);
-        assert_eq!(buckets.of(farmhash64(&from_hex(input)?)), bucket.parse()?, "{input} in {count} buckets");
+        assert_eq!(
+            buckets.of(farmhash64(&from_hex(input)?)),
+            bucket.parse::<u64>()?,
+            "{input} in {count} buckets"
+        );
     }
     Ok(())
 }
@@ -71,7 +83,7 @@ fn crosses_are_those_of_sparse_cross_hashed() -> Result<(), ParseIntError> {
             key = fingerprint_cat64(key, fingerprint);
         }
         let buckets = Buckets::new(count.parse::<NonZeroU64>()?);
-        assert_eq!(buckets.of(key), bucket.parse()?, "cross of {inputs} in {count} buckets");
+        assert_eq!(buckets.of(key), bucket.parse::<u64>()?, "cross of {inputs} in {count} buckets");
     }
     Ok(())
 }
