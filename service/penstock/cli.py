@@ -20,6 +20,7 @@ _COMMANDS = {
     "serve": "serve the models of a repository over gRPC",
     "check": "validate a repository without serving; print what each model takes and gives",
     "predict": "send rows to a server and print its predictions",
+    "features": "print what the features of a served model are like, and how far from training",
     "health": "ask a server whether it can be called",
 }
 

@@ -6,7 +6,8 @@ second implementation that could differ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -82,19 +83,31 @@ class FeatureSpec:
         """
         table = request_rows(rows)
         shared = None if context is None else encode_context(self._options, context)
-        chunk_rows = min(_CHUNK_ROWS, self.spec.max_batch_rows)
         chunks: list[dict[str, NDArray[Any]]] = []
-        for start in range(0, table.rows, chunk_rows):
-            stop = min(start + chunk_rows, table.rows)
-            try:
+        for start, stop in self._chunks(table.rows):
+            with _counted_from(start, stop):
                 arrays = self.spec.transform(encode_request(self._options, table.slice(start, stop), shared))
-            except RequestError as error:
-                if start == 0:
-                    raise
-                message = f"in rows {start} to {stop - 1}, counted from {start}: {error}"
-                raise RequestError(message) from None
             chunks.append(named_arrays(arrays))
         return self._joined(chunks)
+
+    def baseline(self, rows: Rows | Sequence[bytes]) -> str:
+        """The text of a baseline.json: what these rows, the training data, are like.
+
+        Beside model.toml, or in a version's folder, the file lets a server tell how far the rows of
+        now are from these (docs/feature-statistics.md). It holds no value of a text or an id, only
+        their fingerprints. `rows` is whatever `transform` takes; so are the errors.
+        """
+        table = request_rows(rows)
+        recorder = self.spec.baseline_recorder()
+        for start, stop in self._chunks(table.rows):
+            with _counted_from(start, stop):
+                recorder.add(encode_request(self._options, table.slice(start, stop), None))
+        return recorder.text()
+
+    def _chunks(self, rows: int) -> Iterator[tuple[int, int]]:
+        chunk_rows = min(_CHUNK_ROWS, self.spec.max_batch_rows)
+        for start in range(0, rows, chunk_rows):
+            yield start, min(start + chunk_rows, rows)
 
     def _joined(self, chunks: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
         # Of one chunk too: what the engine gives is a view of its memory, read-only.
@@ -103,6 +116,17 @@ class FeatureSpec:
             parts = [chunk[name] for chunk in chunks]
             joined[name] = _joined_offsets(parts) if name in self._offsets_inputs else np.concatenate(parts)
         return joined
+
+
+@contextlib.contextmanager
+def _counted_from(start: int, stop: int) -> Iterator[None]:
+    """Says of which rows a refused chunk is."""
+    try:
+        yield
+    except RequestError as error:
+        if start == 0:
+            raise
+        raise RequestError(f"in rows {start} to {stop - 1}, counted from {start}: {error}") from None
 
 
 def _joined_offsets(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
