@@ -1,5 +1,6 @@
 """penstock.v1.FeatureStatistics, at both doors: what features are like, against numbers worked out beside it."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from penstock import FeatureSpec
 from penstock.pb import feature_statistics_pb2 as pb
 from penstock.pb import feature_statistics_pb2_grpc, prediction_pb2
 from tests.contract import repository
-from tests.server_process import ServerProcess
+from tests.server_process import ServerProcess, penstock
 
 ROWS = 2000
 AMOUNTS = np.random.default_rng(7).lognormal(1.0, 1.0, ROWS)
@@ -206,3 +207,28 @@ def test_statistics_can_be_switched_off(door: str, tmp_path: Path) -> None:
             ask(process)
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert "feature_statistics_every" in caught.value.details()
+
+
+@pytest.mark.usefixtures("answer")
+def test_the_command_prints_a_line_a_feature_the_farthest_first(watched: ServerProcess) -> None:
+    told = penstock("features", watched.address, "features")
+    assert (told.returncode, told.stderr) == (0, "")
+    head, empty, columns, *lines = told.stdout.splitlines()
+    assert head.startswith("features version 1, the last hour (")
+    assert f": {ROWS} rows" in head
+    assert (empty, columns.split()[0], len(lines)) == ("", "feature", 9)
+    assert lines[0].startswith("amount")
+    assert "large change" in lines[0]
+    assert "1 call refused" in lines[0]
+    age = next(line for line in lines if line.startswith("age")).split()
+    assert age[:4] == ["age", "float", str(ROWS // 2), "50.00%"]
+
+
+@pytest.mark.usefixtures("answer")
+def test_the_command_prints_json_and_says_what_is_wrong(watched: ServerProcess) -> None:
+    told = penstock("features", watched.address, "features", "--feature", "country", "--json")
+    assert [feature["name"] for feature in json.loads(told.stdout)["features"]] == ["country"]
+    refused = penstock("features", watched.address, "nowhere")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("penstock: ")
+    assert "nowhere" in refused.stderr

@@ -110,7 +110,7 @@ def _line(feature: pb.FeatureSummary, figures: pb.FeatureFigures) -> tuple[str, 
     refused = feature.refused
     calls = refused.missing + refused.range + refused.vocabulary + refused.form
     notes = [word for least, word in _CHANGED if drift is not None and drift.psi >= least][:1]
-    notes += [f"{calls} calls refused since load"] if calls else []
+    notes += [f"{calls} {'call' if calls == 1 else 'calls'} refused since load"] if calls else []
     return (
         feature.name,
         feature.type,
