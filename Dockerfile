@@ -2,7 +2,7 @@
 #
 #   make image                     with the CPU build of torch found as the Makefile finds it
 #   docker build --build-arg TORCH_INDEX=<address of a package index that holds the CPU build> --tag penstock .
-#   docker run --read-only --tmpfs /tmp -v "$PWD/models:/models:ro" -p 8001:8001 -p 8002:8002 penstock
+#   docker run --read-only --tmpfs /tmp -v "$PWD/models:/models:ro" -p 8000:8000 -p 8001:8001 -p 8002:8002 penstock
 
 FROM rust:1.95-slim-bookworm AS rust
 
@@ -53,7 +53,7 @@ ENV PATH=/opt/penstock/bin:/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sb
     PENSTOCK_METRICS_HOST=0.0.0.0
 
 USER 65532:65532
-EXPOSE 8001 8002
+EXPOSE 8000 8001 8002
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["penstock", "health"]

@@ -95,6 +95,15 @@ checks: $(STAMPS)/packages
 		cargo clippy --workspace --features python --quiet -- --deny warnings; \
 		else echo "checks: clippy is not installed, skipped (rustup component add clippy)"; fi
 
+# torch is not among them: TensorFlow's and torch's packages need not fit each other.
+PARITY := build/parity
+.PHONY: parity
+parity: $(STAMPS)/extension ## compare operations live with TensorFlow, scikit-learn and xxhash, in an environment under build/
+	@test -x $(PARITY)/bin/python || $(PYTHON) -m venv $(PARITY)
+	@$(PARITY)/bin/python -m pip install --quiet tensorflow-cpu scikit-learn xxhash mmh3 hypothesis pytest \
+		pytest-asyncio pytest-timeout 'protobuf>=6.31' 'grpcio>=1.80'
+	PYTHONPATH=service $(PARITY)/bin/python -m pytest tests/parity
+
 .PHONY: tools
 tools: ## grpcurl and what else in Go the tests drive, into build/bin; without Go those tests skip
 	@tests/tools.sh $(GO_BIN)
@@ -117,6 +126,10 @@ format: $(STAMPS)/packages ## write the house format
 .PHONY: proto
 proto: $(STAMPS)/packages ## generate service/penstock/pb from proto/
 	$(BIN)/python proto/generate.py
+
+.PHONY: schema
+schema: ## write the JSON schema of model.toml, after a change in fastpath/src/spec/text.rs
+	cargo test --package fastpath --lib --quiet -- --ignored --exact spec::schema::write
 
 ##@ Ship
 

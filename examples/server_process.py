@@ -38,7 +38,7 @@ class ServerProcess:
         port, metrics_port = _free_ports()
         self.target = f"127.0.0.1:{port}"
         command = [sys.executable, "-m", "penstock", "serve", str(self._repository)]
-        command += ["--port", str(port), "--metrics-port", str(metrics_port)]
+        command += ["--port", str(port), "--http-port", "0", "--metrics-port", str(metrics_port)]
         self._process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT)  # noqa: S603 - this Python
         try:
             self._wait_until_ready(self._process)

@@ -71,7 +71,7 @@ class ServerProcess:
         self._lines: list[str] = []
         self._command = [
             *(sys.executable, "-m", "penstock", "serve", str(repository)),
-            *("--port", "0", "--metrics-port", "0", "--log-format", "json"),
+            *("--port", "0", "--http-port", "0", "--metrics-port", "0", "--log-format", "json"),
             *flags,
         ]
         self._environment = environment(settings)
@@ -105,6 +105,11 @@ class ServerProcess:
     def address(self) -> str:
         """Where gRPC is served."""
         return f"127.0.0.1:{self.serving['port']}"
+
+    @property
+    def http_address(self) -> str:
+        """Where REST is served."""
+        return f"127.0.0.1:{self.serving['http_port']}"
 
     @property
     def metrics_address(self) -> str:

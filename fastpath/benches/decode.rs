@@ -108,12 +108,12 @@ fn example_row(random: &mut Random) -> Vec<u8> {
     nested(1, &features)
 }
 
-pub fn examples_request(rows: usize) -> Vec<u8> {
+pub(crate) fn examples_request(rows: usize) -> Vec<u8> {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     (0..rows).flat_map(|_| nested(5, &example_row(&mut random))).collect()
 }
 
-pub fn columns_request(rows: usize) -> Vec<u8> {
+pub(crate) fn columns_request(rows: usize) -> Vec<u8> {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut out = Vec::new();
     for i in 0..FLOATS {
@@ -141,7 +141,7 @@ pub fn columns_request(rows: usize) -> Vec<u8> {
     out
 }
 
-pub fn model() -> Model {
+pub(crate) fn model() -> Model {
     let spec = ModelSpec::parse("bench", &model_toml(), Vec::new()).expect("the spec is right");
     Model::new(spec, 1).expect("the features are right")
 }
@@ -166,7 +166,7 @@ fn decode(criterion: &mut Criterion) {
 }
 
 /// A baseline of the rows that are decoded, so that nothing of the statistics is left out.
-pub fn statistics(model: &Model, every: u32) -> FeatureStatistics {
+pub(crate) fn statistics(model: &Model, every: u32) -> FeatureStatistics {
     let program = model.program.as_ref().expect("features");
     let recorder = Mutex::new(Recorder::new(program));
     let message = examples_request(1_000);
@@ -183,7 +183,7 @@ fn decode_watched(criterion: &mut Criterion) {
     for rows in [1, 64] {
         group.throughput(Throughput::Elements(rows as u64));
         for (form, message) in [("examples", examples_request(rows)), ("columns", columns_request(rows))] {
-            for every in [0, 100, 1] {
+            for every in [0, 200, 1] {
                 let statistics = (every > 0).then(|| statistics(&model, every));
                 let observer = statistics.as_ref().map(|statistics| statistics as &dyn Observer);
                 let id = BenchmarkId::new(format!("{form} {rows}"), every);

@@ -23,7 +23,7 @@ use fastpath::wire::predict_request::PredictRequest;
 const TURNS: usize = 21;
 /// Of each turn, so that it takes some milliseconds and several rows are looked at.
 const TURN_ROWS: usize = 12_800;
-const EVERY: [u32; 4] = [0, 1_000, 100, 10];
+const EVERY: [u32; 4] = [0, 1_000, 200, 10];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -1,6 +1,6 @@
 //! What penstock does for every request, without Python: decoding, features, batching, packing, encoding.
 //!
-//! `wire` ← `spec`, `features` ← `batch` ← `engine` ← `python`, and beside them `grpc` ← `client`. Only `python` names pyo3, and only
+//! `wire` ← `spec`, `features` ← `batch` ← `engine` ← `door` ← `rest`, `offline` ← `python`, and beside them `grpc` ← `client`. Only `python` names pyo3, and only
 //! with the feature of that name; everything else builds and tests without Python.
 
 pub mod batch;
@@ -10,8 +10,10 @@ pub mod engine;
 pub mod features;
 pub mod grpc;
 pub mod metrics;
+pub mod offline;
 #[cfg(feature = "python")]
 mod python;
+pub mod rest;
 pub mod spec;
 pub mod status;
 pub mod wire;

@@ -82,6 +82,24 @@ impl Status {
         Self { pushback_ms: Some(pushback_ms), ..Self::new(Code::Unavailable, message) }
     }
 
+    /// The HTTP status code of the same outcome, as `google.rpc.Code` pairs them; what is too large for a retry to help
+    /// is 413.
+    #[must_use]
+    pub fn http_code(&self) -> u16 {
+        match self.code {
+            Code::Ok => 200,
+            Code::Cancelled => 499,
+            Code::InvalidArgument => 400,
+            Code::DeadlineExceeded => 504,
+            Code::NotFound => 404,
+            Code::ResourceExhausted if self.pushback_ms.is_some_and(|pushback| pushback < 0) => 413,
+            Code::ResourceExhausted => 429,
+            Code::Unimplemented => 501,
+            Code::Internal => 500,
+            Code::Unavailable => 503,
+        }
+    }
+
     /// A serialized `google.rpc.Status` with a `google.rpc.BadRequest`, for the `grpc-status-details-bin`
     /// trailer; none where no field is to blame.
     #[must_use]

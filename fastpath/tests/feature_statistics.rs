@@ -151,6 +151,44 @@ fn examples_and_columns_tell_the_same() {
 }
 
 #[test]
+fn json_rows_tell_the_same_as_examples() {
+    let model = model();
+    let many = (0..100).map(|item| item.to_string()).collect::<Vec<_>>().join(",");
+    let last = format!(r#"{{"amount":-3.0,"country":"DE","age":65,"items":[{many}]}}"#);
+    let rows = [
+        r#"{"amount":1.0,"country":"CH","age":10,"items":[4]}"#,
+        r#"{"amount":120.0,"country":"XX","age":null,"items":[]}"#,
+        r#"{"country":"CH","age":30,"items":[4,5]}"#,
+        &last,
+    ];
+    let (json, wire) = (watched(&model, None), watched(&model, None));
+    model.decode_json_watched(None, &rows, Some(&json)).unwrap();
+    predict(&model, &wire, &examples());
+    let (json, wire) = (json.read(Instant::now()), wire.read(Instant::now()));
+    for (left, right) in json.features.iter().zip(&wire.features) {
+        assert_eq!(left.since_load, right.since_load);
+    }
+    let with_context = watched(&model, None);
+    let context = Some(r#"{"country":"XX"}"#);
+    model.decode_json_watched(context, &[r#"{"amount":1}"#, "{}"], Some(&with_context)).unwrap();
+    let reading = with_context.read(Instant::now());
+    assert_eq!(of(&model, &reading, "country").since_load.counts.unknown, 2);
+}
+
+#[test]
+fn what_is_beyond_a_range_counts_as_out_of_range_and_where_it_is_missing_as_a_default() {
+    let text = MODEL.replace(
+        "missing = 7.0",
+        "missing = 7.0\n    range = { min = 0.0, max = 10.0, outside = \"missing\" }",
+    );
+    let model = Model::new(ModelSpec::parse("m", &text, Vec::new()).unwrap(), 1).unwrap();
+    let statistics = watched(&model, None);
+    predict(&model, &statistics, &amounts([5.0, 11.0].into_iter()));
+    let counts = of(&model, &statistics.read(Instant::now()), "amount").since_load.counts;
+    assert_eq!((counts.values, counts.out_of_range, counts.defaults), (2, 1, 1));
+}
+
+#[test]
 fn tensors_are_looked_at_too() {
     let model = model();
     let statistics = watched(&model, None);

@@ -8,6 +8,8 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use fastpath::engine::Model;
+use fastpath::rest::infer_request::Request;
+use fastpath::rest::predict_request::PredictRequest as JsonRequest;
 use fastpath::spec::ModelSpec;
 use fastpath::wire::infer_request::InferRequest;
 use fastpath::wire::predict_request::PredictRequest;
@@ -51,9 +53,13 @@ fn most_bytes(work: impl FnOnce()) -> usize {
     MOST_BYTES.get() - before
 }
 
-fn models() -> [Model; 2] {
-    [include_str!("models/every_form.toml"), include_str!("models/tensors.toml")]
-        .map(|text| Model::new(ModelSpec::parse("hostile", text, Vec::new()).unwrap(), 1).unwrap())
+fn models() -> [Model; 3] {
+    [
+        include_str!("models/every_form.toml"),
+        include_str!("models/operations.toml"),
+        include_str!("models/tensors.toml"),
+    ]
+    .map(|text| Model::new(ModelSpec::parse("hostile", text, Vec::new()).unwrap(), 1).unwrap())
 }
 
 /// What decoding may hold: a varint of one byte becomes an element of eight, a text of two bytes a slice of sixteen, both
@@ -80,6 +86,31 @@ fn check(message: &[u8], models: &[Model]) {
     });
     assert!(held <= bound(message), "{held} bytes were held for a message of {}", message.len());
 }
+
+/// The same for a body of a REST request, whose binary data begins behind `json_bytes`.
+fn check_json(body: &[u8], json_bytes: Option<usize>, models: &[Model]) {
+    let held = most_bytes(|| {
+        if let Ok(request) = Request::parse(body, json_bytes) {
+            for model in models {
+                drop(model.decode_infer(&request.tensors("m", "")));
+            }
+        }
+        if let Ok(request) = JsonRequest::parse(body) {
+            for model in models {
+                drop(model.decode_json(request.context(), request.rows()));
+            }
+        }
+    });
+    assert!(held <= bound(body), "{held} bytes were held for a body of {}", body.len());
+}
+
+const JSON_ROWS: &str = r#"{"context": {"time": 1700000000}, "rows": [
+    {"amount": 3.5, "embedding": [1, 2.5, "NaN"], "opened": 1600000000, "active": true, "country": "de"},
+    {"device": {"b64": "AAE="}, "city": "K\u00f6ln", "items": [1, 2, -9223372036854775808], "tags": [], "liked": null}]}"#;
+const JSON_TENSORS: &str = r#"{"id": "x", "inputs": [
+    {"name": "x", "datatype": "FP32", "shape": [2, 2], "data": [[1, 2.5], [-3e-7, "Infinity"]]},
+    {"name": "mask", "datatype": "BOOL", "shape": [2, 3], "parameters": {"binary_data_size": 6}}],
+    "outputs": [{"name": "y", "parameters": {"binary_data": true}}]}"#;
 
 fn valid_examples() -> Vec<u8> {
     let row = example(&[
@@ -128,19 +159,33 @@ fn valid_tensors() -> Vec<u8> {
 
 #[test]
 fn the_messages_that_are_mutated_are_valid() {
-    let [features, tensors] = models();
+    let [features, operations, tensors] = models();
     for message in [valid_examples(), valid_columns()] {
         let request = PredictRequest::parse(&message).unwrap();
-        assert_eq!(features.decode_predict(&request, 1024).map(|block| block.rows), Ok(2));
+        for model in [&features, &operations] {
+            assert_eq!(model.decode_predict(&request, 1024).map(|block| block.rows), Ok(2));
+        }
     }
     let message = valid_tensors();
     let request = InferRequest::parse(&message).unwrap();
     assert_eq!(tensors.decode_infer(&request).map(|block| block.rows), Ok(2));
+    let request = JsonRequest::parse(JSON_ROWS.as_bytes()).unwrap();
+    assert_eq!(features.decode_json(request.context(), request.rows()).map(|block| block.rows), Ok(2));
+    let body = [JSON_TENSORS.as_bytes(), &[1, 0, 1, 0, 1, 0]].concat();
+    let request = Request::parse(&body, Some(JSON_TENSORS.len())).unwrap();
+    assert_eq!(tensors.decode_infer(&request.tensors("m", "")).map(|block| block.rows), Ok(2));
+}
+
+fn mutated_message() -> impl Strategy<Value = Vec<u8>> {
+    mutated(prop_oneof![Just(valid_examples()), Just(valid_columns()), Just(valid_tensors())])
+}
+
+fn mutated_json() -> impl Strategy<Value = Vec<u8>> {
+    mutated(prop_oneof![Just(JSON_ROWS.into()), Just(JSON_TENSORS.into())])
 }
 
 /// A valid message with bytes replaced, taken out, doubled, or cut off.
-fn mutated() -> impl Strategy<Value = Vec<u8>> {
-    let valid = prop_oneof![Just(valid_examples()), Just(valid_columns()), Just(valid_tensors())];
+fn mutated(valid: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let change = (0..4u8, any::<prop::sample::Index>(), any::<u8>());
     (valid, prop::collection::vec(change, 1..6)).prop_map(|(mut message, changes)| {
         for (kind, place, byte) in changes {
@@ -168,8 +213,14 @@ proptest! {
     }
 
     #[test]
-    fn no_change_of_a_valid_message_panics_or_holds_more_than_its_bound(message in mutated()) {
+    fn no_change_of_a_valid_message_panics_or_holds_more_than_its_bound(message in mutated_message()) {
         check(&message, &models());
+    }
+
+    #[test]
+    fn no_change_of_valid_json_panics_or_holds_more_than_its_bound(body in mutated_json(), data in 0..8usize) {
+        check_json(&body, None, &models());
+        check_json(&[&body[..], &vec![1; data]].concat(), Some(body.len()), &models());
     }
 }
 
@@ -219,4 +270,27 @@ fn a_response_of_no_known_field_is_an_empty_response() {
     let message = predict_response::encode("m", "1", "", &[]);
     let unknown = [message.as_slice(), &nested(99, b"x")].concat();
     assert_eq!(PredictResponse::parse(&unknown).map(|response| response.outputs.len()), Ok(0));
+}
+
+#[test]
+fn json_that_is_deep_or_long_is_refused_and_holds_little() {
+    let models = models();
+    let deep = |inside: &str| inside.replace('_', &format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)));
+    let long = |inside: &str| inside.replace('_', &"{},".repeat(60_000));
+    for body in [
+        deep(r#"{"rows": _}"#),
+        deep(r#"{"rows": [{"amount": _}]}"#),
+        deep(r#"{"rows": [_]}"#),
+        deep(r#"{"context": _, "rows": [{}]}"#),
+        deep(r#"{"inputs": [{"name": "x", "datatype": "FP32", "shape": [2, 2], "data": _}]}"#),
+        deep(r#"{"inputs": [], "more": _}"#),
+        long(r#"{"rows": [_{}]}"#),
+        long(r#"{"inputs": [_{}]}"#),
+    ] {
+        check_json(body.as_bytes(), None, &models);
+    }
+    let many = "0,".repeat(1_000_000);
+    let input = r#"{"inputs": [{"name": "x", "datatype": "FP32", "shape": [2, 2], "data": [_0]}]}"#;
+    check_json(input.replace('_', &many).as_bytes(), None, &models);
+    check_json(r#"{"rows": [{"items": [_0]}]}"#.replace('_', &many).as_bytes(), None, &models);
 }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from penstock.feature_column import RowsError
     from penstock.feature_spec import FeatureSpec
     from penstock.prediction import Prediction
+    from penstock.sklearn_import import SklearnImportError, import_sklearn
 
 __all__ = [
     "AsyncClient",
@@ -28,8 +29,10 @@ __all__ = [
     "PenstockError",
     "Prediction",
     "RowsError",
+    "SklearnImportError",
     "Tls",
     "__version__",
+    "import_sklearn",
 ]
 
 _HOMES = {
@@ -40,8 +43,10 @@ _HOMES = {
     "PenstockError": "penstock.errors",
     "Prediction": "penstock.prediction",
     "RowsError": "penstock.feature_column",
+    "SklearnImportError": "penstock.sklearn_import",
     "Tls": "penstock.channel",
     "__version__": "penstock._fastpath",
+    "import_sklearn": "penstock.sklearn_import",
 }
 
 

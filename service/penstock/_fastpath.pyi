@@ -9,6 +9,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, Self, final
 
+import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import CapsuleType
 
@@ -22,17 +23,23 @@ __all__ = [
     "ChannelCalls",
     "Door",
     "Engine",
+    "HttpPort",
+    "LineTrace",
     "ManyCalls",
     "ModelSpec",
     "Prediction",
+    "ProgramLine",
     "Queue",
     "RequestError",
     "SpecError",
+    "Table",
     "TensorSpec",
+    "VersionStatistics",
     "__version__",
     "cores",
     "encode_columns",
     "encode_infer",
+    "transform_table",
 ]
 
 __version__: str
@@ -53,6 +60,8 @@ class TensorSpec:
     datatype: str  # an Open Inference Protocol datatype, such as "FP32"
     shape: list[int]  # with the batch axis first; -1: any size
     offsets_of: str | None  # the jagged input whose offsets this is
+    lengths_of: str | None  # the padded input whose values this counts
+    mask_of: str | None  # the padded input whose values this masks
 
 @final
 class Array:
@@ -73,11 +82,35 @@ class BaselineRecorder:
     def rows(self) -> int:
         """Rows so far."""
 
-    def add(self, predict_request: bytes) -> None:
-        """Looks at the rows of a serialized PredictRequest. Raises RequestError."""
+    def add(self, table: Table) -> None:
+        """Looks at the rows of a table, all of them. Raises RequestError."""
 
     def text(self) -> str:
         """The text of a baseline.json."""
+
+@final
+class ProgramLine:
+    """One `[[feature]]` or `[[cross]]` as it is compiled."""
+
+    features: list[str]  # its name; the names of a cross
+    kind: str  # "float", "int", "bool", "string", "bytes", "timestamp", "timestamp_ms" or "cross"
+    list_form: str  # what a list becomes; "": a scalar
+    missing: str | None  # the default as model.toml writes it; None: a row without the feature is refused
+    operations: list[str]  # a phrase each
+    operands: list[str]  # other features that it looks at: those of a cross, the end of an age
+    tensor: str | None  # the input that takes the result; None: crosses and ages alone use it
+    columns: tuple[int, int] | None  # the first and the one behind the last; None: not in columns, or jagged
+    padding: list[str]  # the inputs that tell a padded list's values from its padding
+
+@final
+class LineTrace:
+    """What one line of the program made of a row."""
+
+    defaulted: bool  # the default stood in for a feature that the row lacks
+    received: list[int] | list[float] | None  # before any operation; None of text and of a cross
+    stages: list[tuple[list[int] | list[float], list[str]]]  # of each operation: values, and a mark for each
+    element: bytes | None  # little-endian, in the input's datatype; None where the line fills no tensor
+    padding: list[bytes]  # likewise in each of the line's `padding`
 
 @final
 class ModelSpec:
@@ -106,11 +139,74 @@ class ModelSpec:
     def baseline_recorder(self) -> BaselineRecorder:
         """Raises RequestError where the model has no features."""
 
-    def describe(self) -> str:
-        """The compiled program as a table: feature → operations → tensor and columns."""
+    lines: list[ProgramLine]  # the features in the order of the program, then the crosses
+    def explain(self, predict_request: bytes) -> list[LineTrace]:
+        """The only row of a serialized PredictRequest, a trace for each of `lines`. Raises RequestError.
+
+        Costs a compilation of the feature for each operation, with its vocabulary.
+        """
 
     def transform(self, predict_request: bytes) -> list[Array]:
         """The tensors of a serialized PredictRequest, in forward's order. Raises RequestError."""
+
+@final
+class Table:
+    """Rows of training data, in the memory of those who hold them. Added to by one thread, read by any number."""
+
+    def __new__(cls, rows: int) -> Self:
+        """A table without columns yet."""
+
+    @staticmethod
+    def of_arrow(data: object) -> Table:
+        """Of what offers `__arrow_c_stream__` or `__arrow_c_array__`: a struct, whose fields are the features."""
+
+    @staticmethod
+    def of_records(records: Sequence[bytes]) -> Table:
+        """Of a serialized tf.Example a row."""
+
+    rows: int
+    def add_arrow(self, name: str, parts: Sequence[object]) -> None:
+        """A feature in arrays that follow each other, each offering `__arrow_c_array__`."""
+
+    def add_array(
+        self,
+        name: str,
+        dtype: str,
+        values: NDArray[np.uint8],
+        *,
+        row_lengths: NDArray[np.uint32] | None = None,
+        validity: bytes | None = None,
+    ) -> None:
+        """A feature of numbers: `values` is the memory of a contiguous array of `dtype`, numpy's name of it.
+
+        One value a row, or lists of `row_lengths` values; "none" is the dtype of lists that are all empty. A row whose
+        bit in `validity` (the lowest of the first byte is row 0) is not set lacks the feature.
+        """
+
+    def add_texts(
+        self,
+        name: str,
+        values: Sequence[str] | Sequence[bytes],
+        *,
+        row_lengths: NDArray[np.uint32] | None = None,
+        validity: bytes | None = None,
+    ) -> None:
+        """A feature of text or bytes, which are copied once."""
+
+def transform_table(
+    spec: ModelSpec,
+    table: Table,
+    allocate: Callable[[str, str, tuple[int, ...]], NDArray[np.uint8]],
+    *,
+    context: bytes | None = None,
+    threads: int = 1,
+    watch: Callable[[int], object] | None = None,
+) -> None:
+    """Builds the tensors of all rows in arrays that `allocate(name, datatype, shape)` makes.
+
+    `allocate` gives the new array's memory as bytes. `context` is a serialized Example. `watch` is called on this
+    thread now and then, with the rows that are done; what it raises ends the work. Raises RequestError.
+    """
 
 @final
 class Engine:
@@ -144,6 +240,9 @@ class Engine:
 
     def set_unavailable(self, name: str, version: int | None, reason: str) -> None:
         """Calls for it are refused UNAVAILABLE with this reason instead of NOT_FOUND."""
+
+    def statistics(self, name: str, version: int) -> VersionStatistics | None:
+        """What a version has done so far; None for one that was never added."""
 
     def drain(self) -> None:
         """Refuses new calls UNAVAILABLE; accepted ones finish."""
@@ -189,6 +288,39 @@ class Engine:
         Raises OSError where the address cannot be bound, ValueError for certificates that cannot be used.
         """
 
+    def open_http(
+        self,
+        host: str,
+        port: int,
+        *,
+        settings: Mapping[str, Any],
+        tls: tuple[bytes, bytes, bytes | None] | None = None,
+    ) -> HttpPort:
+        """Opens the HTTP port: the Open Inference Protocol's REST form, and rows of features as JSON.
+
+        `settings` holds max_receive_bytes, max_send_bytes, max_connections and max_connection_age_s; `tls` and
+        the errors are those of `open_door`.
+        """
+
+@final
+class VersionStatistics:
+    """Sums over a version's calls and batches since it was first added.
+
+    Each pair is how often, and for how many nanoseconds together. penstock.model_statistics says from when to when.
+    """
+
+    last_inference_ms: int  # since 1970; 0: none yet
+    rows: int
+    batches: int
+    success: tuple[int, int]
+    fail: tuple[int, int]
+    queue: tuple[int, int]
+    compute_input: tuple[int, int]
+    compute_infer: tuple[int, int]
+    compute_output: tuple[int, int]
+    # Rows a batch, batches, and their nanoseconds of packing, run and encoding; the fewest rows first.
+    by_batch_rows: list[tuple[int, int, int, int, int]]
+
 @final
 class Door:
     """The HTTP/2 listener in Rust, on threads of its own."""
@@ -209,6 +341,23 @@ class Door:
 
     def stop(self, grace_s: float) -> None:
         """Waits at most so long for connections to end, then closes the port and ends the threads."""
+
+@final
+class HttpPort:
+    """The HTTP/1 listener in Rust, on a thread of its own."""
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on, chosen by the system where 0 was asked for."""
+
+    def set_tls(self, tls: tuple[bytes, bytes, bytes | None]) -> None:
+        """New handshakes use these; connections that stand keep theirs. Raises ValueError."""
+
+    def drain(self) -> None:
+        """Closes connections that wait for a request, and others with their answer. The port stays open."""
+
+    def stop(self, grace_s: float) -> None:
+        """Waits at most so long for connections to end, then closes the port and ends the thread."""
 
 @final
 class Calls:

@@ -10,6 +10,17 @@ from numpy.typing import NDArray
 
 from penstock._fastpath import Array
 
+# Of tensors that features fill. numpy has no BF16: its bit patterns.
+DTYPES = {
+    "FP64": np.float64,
+    "FP32": np.float32,
+    "FP16": np.float16,
+    "BF16": np.uint16,
+    "INT64": np.int64,
+    "INT32": np.int32,
+    "BOOL": np.bool_,
+}
+
 
 def numpy_of(array: Array) -> NDArray[Any]:
     """A read-only view of the array's memory, which lives as long as the view.

@@ -1,4 +1,4 @@
-"""What listens for gRPC: the grpcio server alone, or the fast door in front of it.
+"""What listens for callers: the grpcio server alone or the fast door in front of it, and beside either the HTTP port.
 
 Behind the fast door the grpcio server listens on a private socket, for the calls that the engine does not answer.
 """
@@ -9,6 +9,7 @@ import errno
 import re
 import socket
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from typing import Any
 import grpc
 
 from penstock import log
-from penstock._fastpath import Door, Engine, cores
-from penstock.certificates import Certificates
+from penstock._fastpath import Door, Engine, HttpPort, cores
+from penstock.certificates import Certificates, Pem
 from penstock.config import Settings
 from penstock.errors import ListenError, TlsError
 from penstock.stream_forms import MAX_ADDED_BYTES
@@ -51,17 +52,30 @@ class Doors:
 
     port: int
     fast: Door | None = None
+    http: HttpPort | None = None
     _folder: tempfile.TemporaryDirectory[str] | None = None
 
+    def set_tls(self, pem: Pem) -> None:
+        """New connections get these certificates; the grpcio server asks for the files' content itself."""
+        if self.fast is not None:
+            self.fast.set_tls(pem)
+        if self.http is not None:
+            self.http.set_tls(pem)
+
     def drain(self) -> None:
-        """Tells the fast door's connections to go; their calls finish."""
+        """Tells connections in Rust to go; their calls finish."""
         if self.fast is not None:
             self.fast.drain()
+        if self.http is not None:
+            self.http.drain()
 
     def close(self, grace_s: float) -> None:
-        """Closes the fast door, `grace_s` after which connections are cut; the grpcio server is its owner's."""
+        """Closes what is in Rust, `grace_s` after which connections are cut; the grpcio server is its owner's."""
+        until = time.monotonic() + grace_s
+        if self.http is not None:
+            self.http.stop(grace_s)
         if self.fast is not None:
-            self.fast.stop(grace_s)
+            self.fast.stop(max(0.0, until - time.monotonic()))
         if self._folder is not None:
             self._folder.cleanup()
 
@@ -105,10 +119,14 @@ def server_options(settings: Settings) -> list[tuple[str, int]]:
 def listen(
     server: grpc.aio.Server, engine: Engine, settings: Settings, certificates: Certificates | None
 ) -> Doors:
-    """Opens the door that the settings ask for. Raises ListenError, TlsError."""
+    """Opens what the settings ask for. Raises ListenError, TlsError."""
     if settings.door == "grpcio":
-        return Doors(_listen(server, settings, certificates))
-    return _listen_behind(server, engine, settings, certificates)
+        listening = Doors(_listen(server, settings, certificates))
+    else:
+        listening = _listen_behind(server, engine, settings, certificates)
+    if settings.http_port >= 0:
+        listening.http = _open_http(engine, settings, certificates)
+    return listening
 
 
 def listen_error(host: str, port: int, error: OSError) -> ListenError:
@@ -151,7 +169,26 @@ def _listen_behind(
         raise listen_error(settings.host, settings.port, error) from error
     except ValueError as error:
         raise TlsError(f"tls_certificate: {settings.tls_certificate}: cannot be used: {error}") from error
-    return Doors(door.port, door, folder)
+    return Doors(door.port, door, None, folder)
+
+
+def _open_http(engine: Engine, settings: Settings, certificates: Certificates | None) -> HttpPort:
+    try:
+        return engine.open_http(
+            settings.host,
+            settings.http_port,
+            settings={
+                "max_receive_bytes": settings.max_receive_bytes,
+                "max_send_bytes": settings.max_send_bytes,
+                "max_connections": settings.max_connections,
+                "max_connection_age_s": settings.max_connection_age_s,
+            },
+            tls=certificates.pem() if certificates is not None else None,
+        )
+    except OSError as error:
+        raise listen_error(settings.host, settings.http_port, error) from error
+    except ValueError as error:
+        raise TlsError(f"tls_certificate: {settings.tls_certificate}: cannot be used: {error}") from error
 
 
 def _private_socket(

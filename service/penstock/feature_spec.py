@@ -1,26 +1,25 @@
 """The feature program offline: the tensors that the server would build, for training and checks.
 
-Rows are encoded as a client encodes them and decoded by the engine that serves, so there is no
-second implementation that could differ.
+Rows are read by the decoder that serves, so there is no second implementation that could differ.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock._fastpath import ModelSpec, RequestError, TensorSpec
-from penstock.arrays import named_arrays
+from penstock._fastpath import ModelSpec, TensorSpec, cores, transform_table
+from penstock.arrays import DTYPES
 from penstock.predict_request import PredictOptions, encode_context, encode_request, request_rows
-from penstock.rows import Rows
+from penstock.program_table import describe
+from penstock.progress import Progress, watcher
+from penstock.row_trace import RowTrace, row_trace
+from penstock.training_rows import TrainingRows, table_of
 
-# Enough rows to make a call's fixed cost vanish, few enough to keep a chunk in the cache.
-_CHUNK_ROWS = 4096
 # The kind of a timestamp whose unit is "ms", a list or not.
 _TIMESTAMP_MS = "timestamp_ms"
 
@@ -35,7 +34,6 @@ class FeatureSpec:
         self._options = PredictOptions(
             spec.name, ms_features=frozenset(name for name in kinds if kinds[name].startswith(_TIMESTAMP_MS))
         )
-        self._offsets_inputs = frozenset(entry.name for entry in spec.inputs if entry.offsets_of is not None)
 
     @classmethod
     def load(cls, folder: str | PathLike[str], version: int | None = None) -> FeatureSpec:
@@ -65,76 +63,77 @@ class FeatureSpec:
 
     def describe(self) -> str:
         """The program as a table: feature → operations → tensor and columns."""
-        return self.spec.describe()
+        return describe(self.spec)
 
     def transform(
-        self, rows: Rows | Sequence[bytes], context: Mapping[str, object] | None = None
+        self,
+        rows: TrainingRows,
+        context: Mapping[str, object] | None = None,
+        *,
+        threads: int | None = None,
+        progress: Progress = None,
     ) -> dict[str, NDArray[Any]]:
         """The model's input tensors for any number of rows, in the order of forward's arguments.
 
-        `rows` is whatever `Client.predict` takes: a list of dicts, a dict of columns, a data
-        frame, or a list of serialized tf.Example records; `context` holds features that all rows
-        share. Arrays have the inputs' dtypes and shapes with the rows on the first axis; a jagged
-        input has shape [total] and its offsets [rows + 1]. BF16 comes as uint16 bit patterns.
-        The arrays are the caller's own, writable and row-major.
+        `rows` is whatever `Client.predict` takes (a list of dicts, a dict of columns, a data frame), a
+        pyarrow Table or RecordBatch or anything else with Arrow's PyCapsule interface, or serialized
+        tf.Example records; Arrow memory and numpy's are read in place. `context` holds features that
+        all rows share. Arrays have the inputs' dtypes and shapes with the rows on the first axis; a
+        jagged input has shape [total] and its offsets [rows + 1]. BF16 comes as uint16 bit patterns.
+        The arrays are the caller's own, writable and row-major; `torch.from_dlpack` takes them
+        without a copy.
 
-        Raises RowsError for rows that cannot be encoded and RequestError for rows that the model
-        refuses; both name row and feature.
+        `threads` is the number of cores unless given; results do not depend on it. `progress` is None
+        for a line on stderr where that is a terminal and the work takes longer than a second, True or
+        False for a line always or never, or a callable that is now and then given the rows done and
+        all rows. The GIL is released meanwhile.
+
+        Raises RowsError for rows that cannot be read and RequestError for rows that the model
+        refuses; both name row and feature, rows counted from 0 in the whole of `rows`.
         """
-        table = request_rows(rows)
+        table = table_of(rows, self.feature_kinds)
         shared = None if context is None else encode_context(self._options, context)
-        chunks: list[dict[str, NDArray[Any]]] = []
-        for start, stop in self._chunks(table.rows):
-            with _counted_from(start, stop):
-                arrays = self.spec.transform(encode_request(self._options, table.slice(start, stop), shared))
-            chunks.append(named_arrays(arrays))
-        return self._joined(chunks)
+        arrays: dict[str, NDArray[Any]] = {}
 
-    def baseline(self, rows: Rows | Sequence[bytes]) -> str:
+        def allocate(name: str, datatype: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+            arrays[name] = np.empty(shape, DTYPES[datatype])
+            return arrays[name].reshape(-1).view(np.uint8)
+
+        transform_table(
+            self.spec,
+            table,
+            allocate,
+            context=shared,
+            threads=_checked(threads),
+            watch=watcher("transform", table.rows, progress),
+        )
+        return {entry.name: arrays[entry.name] for entry in self.inputs}
+
+    def baseline(self, rows: TrainingRows) -> str:
         """The text of a baseline.json: what these rows, the training data, are like.
 
         Beside model.toml, or in a version's folder, the file lets a server tell how far the rows of
         now are from these (docs/feature-statistics.md). It holds no value of a text or an id, only
         their fingerprints. `rows` is whatever `transform` takes; so are the errors.
         """
-        table = request_rows(rows)
         recorder = self.spec.baseline_recorder()
-        for start, stop in self._chunks(table.rows):
-            with _counted_from(start, stop):
-                recorder.add(encode_request(self._options, table.slice(start, stop), None))
+        recorder.add(table_of(rows, self.feature_kinds))
         return recorder.text()
 
-    def _chunks(self, rows: int) -> Iterator[tuple[int, int]]:
-        chunk_rows = min(_CHUNK_ROWS, self.spec.max_batch_rows)
-        for start in range(0, rows, chunk_rows):
-            yield start, min(start + chunk_rows, rows)
+    def explain(self, row: Mapping[str, object], context: Mapping[str, object] | None = None) -> RowTrace:
+        """What becomes of one row: each feature's values behind every operation, to the bits in the tensors.
 
-    def _joined(self, chunks: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-        # Of one chunk too: what the engine gives is a view of its memory, read-only.
-        joined: dict[str, NDArray[Any]] = {}
-        for name in chunks[0]:
-            parts = [chunk[name] for chunk in chunks]
-            joined[name] = _joined_offsets(parts) if name in self._offsets_inputs else np.concatenate(parts)
-        return joined
+        The values are the engine's own. Raises RowsError and RequestError as `transform` does. For
+        people and tests: each operation costs a compilation of its feature, with its vocabulary.
+        """
+        shared = None if context is None else encode_context(self._options, context)
+        request = encode_request(self._options, request_rows([row]), shared)
+        return row_trace(self.spec, self.spec.explain(request), row, context or {})
 
 
-@contextlib.contextmanager
-def _counted_from(start: int, stop: int) -> Iterator[None]:
-    """Says of which rows a refused chunk is."""
-    try:
-        yield
-    except RequestError as error:
-        if start == 0:
-            raise
-        raise RequestError(f"in rows {start} to {stop - 1}, counted from {start}: {error}") from None
-
-
-def _joined_offsets(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Offsets of the parts laid end to end; each part's last offset is its number of values."""
-    offsets = np.concatenate([parts[0][:1], *(np.diff(part) for part in parts)], dtype=np.int64)
-    offsets = np.cumsum(offsets)
-    if offsets[-1] > np.iinfo(parts[0].dtype).max:
-        raise OverflowError(
-            f"{offsets[-1]} values are too many for {parts[0].dtype} offsets; transform fewer rows"
-        )
-    return offsets.astype(parts[0].dtype)
+def _checked(threads: int | None) -> int:
+    if threads is None:
+        return cores()
+    if threads < 1:
+        raise ValueError(f"threads is {threads}; it must be 1 or more")
+    return threads

@@ -8,6 +8,7 @@ whatever link; names that callers send never become paths, they are looked up in
 
 from __future__ import annotations
 
+import difflib
 import os
 import threading
 from collections.abc import Callable
@@ -17,7 +18,8 @@ from typing import Any, BinaryIO
 from penstock import log
 from penstock._fastpath import Engine, ModelSpec, SpecError
 from penstock.errors import ModelLoadError, PenstockError, RepositoryError
-from penstock.names import MODEL_NAME, MODEL_NAME_RULE, MODEL_VERSION, MODEL_VERSION_RULE, PROBE_NAMES
+from penstock.model_folder import highest_version
+from penstock.names import MODEL_NAME, MODEL_NAME_RULE, PROBE_NAMES
 from penstock.runtime import ModelThreads, load_torchscript, run_once
 
 _MODEL_FILE = "model.pt"
@@ -112,10 +114,10 @@ class Model:
             log.error(f"model {what}", cause=cause, **told)
 
 
-def scan(repository: str | os.PathLike[str]) -> dict[str, Model]:
-    """The models of a repository by name, each with its highest version, not loaded yet.
+def scan(repository: str | os.PathLike[str], only: str | None = None) -> dict[str, Model]:
+    """The models of a repository by name, each with its highest version, not loaded yet; `only` names one of them.
 
-    Raises RepositoryError where any folder cannot be served: one bad model stops the start, not a request.
+    Raises RepositoryError where any of these folders cannot be served: one bad model stops the start, not a request.
     """
     try:
         root = Path(repository).resolve(strict=True)
@@ -128,8 +130,19 @@ def scan(repository: str | os.PathLike[str]) -> dict[str, Model]:
         raise RepositoryError(
             f"{repository}: no model here; expected folders such as NAME/model.toml, NAME/1/{_MODEL_FILE}"
         )
+    if only is not None:
+        folders = [_named(root, folders, only)]
     models = [_scan_model(root, folder) for folder in folders]
     return {model.name: model for model in models}
+
+
+def _named(root: Path, folders: list[Path], name: str) -> Path:
+    names = {folder.name: folder for folder in folders}
+    if name not in names:
+        nearest = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"it has {', '.join(names)}"
+        raise RepositoryError(f"{root}: no model {name!r} here; {hint}")
+    return names[name]
 
 
 def _may_be_model(entry: Path) -> bool:
@@ -145,7 +158,11 @@ def _scan_model(root: Path, folder: Path) -> Model:
             f"{folder}: a model cannot be called {folder.name!r}, the name of a health probe"
         )
     _check_links(root, folder)
-    version = _highest_version(folder)
+    version = highest_version(folder)
+    if version is None:
+        raise RepositoryError(
+            f"{folder}: no version; expected a folder such as {folder.name}/1 with a {_MODEL_FILE}"
+        )
     file = folder / str(version) / _MODEL_FILE
     if not file.is_file():
         raise RepositoryError(f"{file}: no such file; version {version} of model {folder.name} needs it")
@@ -158,18 +175,6 @@ def _scan_model(root: Path, folder: Path) -> Model:
     except OSError as error:
         where = error.filename or folder / "model.toml"
         raise RepositoryError(f"{where}: cannot be read: {error.strerror or error}") from error
-
-
-def _highest_version(folder: Path) -> int:
-    numbers = [entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name.isdecimal()]
-    for number in numbers:
-        if not MODEL_VERSION.fullmatch(number):
-            raise RepositoryError(f"{folder / number}: not a version; allowed: {MODEL_VERSION_RULE}")
-    if not numbers:
-        raise RepositoryError(
-            f"{folder}: no version; expected a folder such as {folder.name}/1 with a {_MODEL_FILE}"
-        )
-    return max(map(int, numbers))
 
 
 def _open_no_link(file: str, flags: int) -> int:

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from penstock.feature_column import FeatureColumn, RowsError, column_of_cells, column_of_present
 
-__all__ = ["DataFrame", "RowTable", "Rows", "RowsError", "table_of_rows"]
+__all__ = ["DataFrame", "RowTable", "Rows", "RowsError", "column_of_series", "table_of_rows", "whole_numbers"]
 
 # Above it, a float64 may stand for several integers.
 _MAX_EXACT_INT = 2**53
@@ -139,10 +139,11 @@ def _of_values(name: str, values: list[object] | NDArray[Any]) -> FeatureColumn 
 
 
 def _of_frame(frame: Any) -> RowTable:
-    return _table(len(frame), (_of_series(_name(name), frame[name]) for name in frame.columns))
+    return _table(len(frame), (column_of_series(_name(name), frame[name]) for name in frame.columns))
 
 
-def _of_series(name: str, series: Any) -> FeatureColumn | None:
+def column_of_series(name: str, series: Any) -> FeatureColumn | None:
+    """One column of a pandas or polars frame; None where no row has a value. Raises RowsError."""
     if getattr(series, "ndim", 1) != 1:
         raise RowsError("several columns have this name", feature=name)
     if hasattr(series, "isna"):  # pandas
@@ -150,7 +151,7 @@ def _of_series(name: str, series: Any) -> FeatureColumn | None:
         gaps = not present.all()
         # Only the values that are there: pandas would turn an Int64 with NA into floats.
         sent = (series.dropna() if gaps else series).to_numpy()
-        return column_of_present(name, _whole(sent) if gaps else sent, present)
+        return column_of_present(name, whole_numbers(sent) if gaps else sent, present)
     if hasattr(series, "is_null"):  # polars
         present = ~np.asarray(series.is_null(), np.bool_)
         sent = series.drop_nulls().to_numpy()
@@ -158,7 +159,7 @@ def _of_series(name: str, series: Any) -> FeatureColumn | None:
     raise RowsError(f"a column of type {type(series).__name__} is not known", feature=name)
 
 
-def _whole(values: NDArray[Any]) -> NDArray[Any]:
+def whole_numbers(values: NDArray[Any]) -> NDArray[Any]:
     """Integers where a float column with gaps holds nothing else."""
     if values.dtype.kind != "f" or (np.abs(values) > _MAX_EXACT_INT).any():
         return values

@@ -5,7 +5,7 @@ What the RPCs do is the servicers' business.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from typing import Any, NoReturn
 
 import grpc
@@ -21,21 +21,36 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 def rpc_handlers(
-    service: ServiceDescriptor, servicer: object, raw_methods: Collection[str] = ()
+    service: ServiceDescriptor,
+    servicer: object,
+    raw_methods: Collection[str] = (),
+    unserved: Mapping[str, str] | None = None,
 ) -> grpc.GenericRpcHandler:
     """The handlers of a service, UNIMPLEMENTED where the servicer's class has no method of that name.
+
+    `unserved` holds the sentences for those, by method; the others get one that says no more than that.
 
     The methods in `raw_methods` get and give bytes, the others messages; bytes that are no message are
     refused INTERNAL, as doc/statuscodes.md of gRPC has it.
     """
-    return generic_handler(service.full_name, service, servicer, raw_methods)
+    return _generic_handler(service.full_name, service, servicer, raw_methods, unserved or {})
 
 
 def generic_handler(
     served_as: str, service: ServiceDescriptor, servicer: object, raw_methods: Collection[str] = ()
 ) -> grpc.GenericRpcHandler:
     """`rpc_handlers`, of a service that is served under another name than its descriptor's."""
-    handlers = {method.name: _handler(method, servicer, raw_methods) for method in service.methods}
+    return _generic_handler(served_as, service, servicer, raw_methods, {})
+
+
+def _generic_handler(
+    served_as: str,
+    service: ServiceDescriptor,
+    servicer: object,
+    raw_methods: Collection[str],
+    unserved: Mapping[str, str],
+) -> grpc.GenericRpcHandler:
+    handlers = {method.name: _handler(method, servicer, raw_methods, unserved) for method in service.methods}
     return grpc.method_handlers_generic_handler(served_as, handlers)
 
 
@@ -55,11 +70,14 @@ async def abort(context: Context, code: grpc.StatusCode, message: str) -> NoRetu
     await refuse(context, CallFailed(code.value[0], message))
 
 
-def _handler(method: MethodDescriptor, servicer: object, raw_methods: Collection[str]) -> Any:
+def _handler(
+    method: MethodDescriptor, servicer: object, raw_methods: Collection[str], unserved: Mapping[str, str]
+) -> Any:
     streams = f"{'stream' if method.client_streaming else 'unary'}_{'stream' if method.server_streaming else 'unary'}"
     make: Any = getattr(grpc, f"{streams}_rpc_method_handler")
     if method.name not in vars(type(servicer)):
-        return make(_unimplemented(method))
+        sentence = f"{method.name} is an extension that this server does not serve"
+        return make(_unimplemented(unserved.get(method.name, sentence)))
     behaviour = getattr(servicer, method.name)
     if method.name in raw_methods:
         return make(behaviour)
@@ -99,9 +117,8 @@ async def _parsed(raw: bytes, name: str, parse: Callable[[bytes], Any], context:
         )
 
 
-def _unimplemented(method: MethodDescriptor) -> Callable[[Any, Context], Any]:
+def _unimplemented(sentence: str) -> Callable[[Any, Context], Any]:
     async def handle(_: Any, context: Context) -> None:
-        message = f"{method.name} is an extension that this server does not serve"
-        await abort(context, grpc.StatusCode.UNIMPLEMENTED, message)
+        await abort(context, grpc.StatusCode.UNIMPLEMENTED, sentence)
 
     return handle

@@ -31,6 +31,7 @@ from penstock.repository import Model
 from penstock.rpc_handlers import rpc_handlers
 from penstock.servicer import (
     RAW_METHODS,
+    UNSERVED,
     FeatureStatisticsServicer,
     InferenceServicer,
     PredictionServicer,
@@ -123,13 +124,13 @@ class _Server:
     async def _build(self, calls: Calls) -> _Parts:
         """Everything that listens. It is alive from here on, and ready once the models are."""
         settings = self._settings
-        served = Served(self._models, __version__, self._not_ready)
+        served = Served(self._models, __version__, self._not_ready, self._engine.statistics)
         streams = OpenStreams(calls.cancel, settings.max_stream_in_flight)
         server = grpc.aio.server(options=doors.server_options(settings))
         # In the order in which they are looked through for a call's method.
         server.add_generic_rpc_handlers(
             (
-                rpc_handlers(_INFERENCE, InferenceServicer(served, calls, streams), RAW_METHODS),
+                rpc_handlers(_INFERENCE, InferenceServicer(served, calls, streams), RAW_METHODS, UNSERVED),
                 rpc_handlers(_PREDICTION, PredictionServicer(calls, streams), RAW_METHODS),
                 rpc_handlers(_PROBE, ProbeServicer(served)),
                 rpc_handlers(
@@ -159,6 +160,7 @@ class _Server:
             door=settings.door,
             host=settings.host,
             port=listening.port,
+            **_http(listening),
             metrics_port=metrics_port,
             loading=loading,
         )
@@ -181,10 +183,8 @@ class _Server:
         return loading
 
     async def _watch_certificates(self, parts: _Parts) -> None:
-        """The grpcio server asks for the files' content itself; the fast door is told."""
         if self._certificates is not None:
-            door = parts.doors.fast
-            await self._certificates.watch(door.set_tls if door is not None else lambda _: None)
+            await self._certificates.watch(parts.doors.set_tls)
 
     def _publish(self, parts: _Parts) -> None:
         """Tells every place where readiness can be asked."""
@@ -200,6 +200,7 @@ class _Server:
         fields: dict[str, Any] = {
             "host": self._settings.host,
             "port": parts.doors.port,
+            **_http(parts.doors),
             "metrics_port": parts.metrics_port,
             "models": models,
         }
@@ -244,6 +245,11 @@ class _Server:
         until = time.monotonic() + _JOIN_TIMEOUT_S
         ended = [model.stop(self._engine, until - time.monotonic()) for model in self._models.values()]
         return all(ended) and not loading.is_alive()
+
+
+def _http(listening: Doors) -> dict[str, int]:
+    """The HTTP port for the log, where there is one."""
+    return {} if listening.http is None else {"http_port": listening.http.port}
 
 
 def _announce(healths: Health, model: Model) -> None:

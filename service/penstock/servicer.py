@@ -14,8 +14,10 @@ from typing import NoReturn, Protocol
 import grpc
 
 from penstock import stream_forms
-from penstock._fastpath import Calls, ModelSpec, RequestError, TensorSpec
+from penstock._fastpath import Calls, ModelSpec, RequestError, TensorSpec, VersionStatistics
 from penstock.errors import CallFailed
+from penstock.model_config import model_config
+from penstock.model_statistics import model_statistics
 from penstock.names import (
     MODEL_NAME,
     MODEL_NAME_RULE,
@@ -35,9 +37,28 @@ from penstock.pb import (
 )
 from penstock.pb import inference_pb2 as oip
 from penstock.rpc_handlers import Context, abort, refuse
+from penstock.server_settings import UNCHANGEABLE, log_settings, trace_settings
 
 # Their requests go to the engine, and its answers to the transport, as they are.
 RAW_METHODS = frozenset({"ModelInfer", "ModelStreamInfer", "Predict", "PredictStream"})
+
+# What a client that looks for an extension in ServerMetadata finds here.
+_EXTENSIONS = ("model_configuration", "statistics")
+
+_NO_SHARED_MEMORY = "Shared memory is not served; send and receive tensors in the messages."
+_NO_MODEL_CONTROL = (
+    "Callers do not load or unload models; the server serves what its repository held at the start."
+)
+# Why what Triton serves is not served here, by RPC.
+UNSERVED = {
+    **{
+        f"{kind}SharedMemory{verb}": _NO_SHARED_MEMORY
+        for kind in ("System", "Cuda")
+        for verb in ("Status", "Register", "Unregister")
+    },
+    "RepositoryModelLoad": _NO_MODEL_CONTROL,
+    "RepositoryModelUnload": _NO_MODEL_CONTROL,
+}
 
 # What the protocol calls a TorchScript model, by the platform's name in model.toml.
 _PLATFORMS = {"torchscript": "pytorch_torchscript"}
@@ -50,6 +71,7 @@ class ServedModel(Protocol):
     version: int
     spec: ModelSpec
     ready: bool
+    failure: str
 
 
 @dataclass(frozen=True)
@@ -59,10 +81,11 @@ class Served:
     models: Mapping[str, ServedModel]
     version: str
     not_ready: Callable[[], str]
+    statistics: Callable[[str, int], VersionStatistics | None]
 
 
 class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
-    """The Open Inference Protocol's core RPCs and Triton's stream; its other extensions are answered UNIMPLEMENTED."""
+    """The Open Inference Protocol, with Triton's extensions but for those in UNSERVED."""
 
     def __init__(self, served: Served, calls: Calls, streams: OpenStreams) -> None:
         self._served = served
@@ -85,17 +108,16 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
     async def ServerMetadata(
         self, request: oip.ServerMetadataRequest, context: Context
     ) -> oip.ServerMetadataResponse:
-        """The server's name and version."""
-        # No extensions: a client that finds one named here will call it.
-        return oip.ServerMetadataResponse(name="penstock", version=self._served.version)
+        """The server's name and version, and which of Triton's extensions it serves."""
+        return oip.ServerMetadataResponse(
+            name="penstock", version=self._served.version, extensions=_EXTENSIONS
+        )
 
     async def ModelMetadata(
         self, request: oip.ModelMetadataRequest, context: Context
     ) -> oip.ModelMetadataResponse:
         """What callers send to a model and what it answers."""
-        model = await _model(self._served, request.name, request.version, context)
-        if not model.ready:
-            await abort(context, grpc.StatusCode.UNAVAILABLE, f"model {model.name} is not ready")
+        model = await _ready_model(self._served, request.name, request.version, context)
         return oip.ModelMetadataResponse(
             name=model.name,
             versions=[str(model.version)],
@@ -105,6 +127,59 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
             # What a tensor's datatype does not tell: INT64 is an int, or a timestamp in seconds or milliseconds.
             properties={f"feature.{name}": kind for name, kind in model.spec.feature_kinds.items()},
         )
+
+    async def ModelConfig(self, request: oip.ModelConfigRequest, context: Context) -> oip.ModelConfigResponse:
+        """A model's model.toml, as a configuration of Triton's."""
+        model = await _ready_model(self._served, request.name, request.version, context)
+        platform = _PLATFORMS[model.spec.platform]
+        return oip.ModelConfigResponse(config=model_config(model.spec, platform))
+
+    async def ModelStatistics(
+        self, request: oip.ModelStatisticsRequest, context: Context
+    ) -> oip.ModelStatisticsResponse:
+        """What a model, or every model that is ready, has done so far."""
+        if request.name:
+            models = [await _ready_model(self._served, request.name, request.version, context)]
+        else:
+            models = [model for model in self._served.models.values() if model.ready]
+        seen = ((model, self._served.statistics(model.name, model.version)) for model in models)
+        return oip.ModelStatisticsResponse(
+            model_stats=[
+                model_statistics(model.name, model.version, statistics)
+                for model, statistics in seen
+                if statistics is not None
+            ]
+        )
+
+    async def RepositoryIndex(
+        self, request: oip.RepositoryIndexRequest, context: Context
+    ) -> oip.RepositoryIndexResponse:
+        """Every model of the repository, or only those that are ready, with its state and why it has that."""
+        if request.repository_name:
+            await _abort_invalid(
+                context,
+                "repository_name",
+                request.repository_name,
+                "nothing, because there is one repository",
+            )
+        models = [model for model in self._served.models.values() if model.ready or not request.ready]
+        return oip.RepositoryIndexResponse(models=map(_index, models))
+
+    async def TraceSetting(
+        self, request: oip.TraceSettingRequest, context: Context
+    ) -> oip.TraceSettingResponse:
+        """That calls are not traced."""
+        if request.model_name:
+            await _model(self._served, request.model_name, "", context)
+        if request.settings:
+            await abort(context, grpc.StatusCode.UNIMPLEMENTED, UNCHANGEABLE)
+        return trace_settings()
+
+    async def LogSettings(self, request: oip.LogSettingsRequest, context: Context) -> oip.LogSettingsResponse:
+        """What this process logs."""
+        if request.settings:
+            await abort(context, grpc.StatusCode.UNIMPLEMENTED, UNCHANGEABLE)
+        return log_settings()
 
     async def ModelInfer(self, request: bytes, context: Context) -> bytes:  # type: ignore[override]
         """Bytes of a ModelInferRequest in, of a ModelInferResponse out."""
@@ -160,9 +235,7 @@ class FeatureStatisticsServicer(feature_statistics_pb2_grpc.FeatureStatisticsSer
         self, request: feature_statistics_pb2.GetFeatureStatisticsRequest, context: Context
     ) -> feature_statistics_pb2.GetFeatureStatisticsResponse:
         """Of one model version; written in Rust, off the event loop."""
-        model = await _model(self._served, request.model_name, request.model_version, context)
-        if not model.ready:
-            await abort(context, grpc.StatusCode.UNAVAILABLE, f"model {model.name} is not ready")
+        model = await _ready_model(self._served, request.model_name, request.model_version, context)
         wanted = list(request.features)
         try:
             answer = await asyncio.to_thread(self._statistics, model.name, model.version, wanted)
@@ -171,6 +244,13 @@ class FeatureStatisticsServicer(feature_statistics_pb2_grpc.FeatureStatisticsSer
         except LookupError as error:
             await abort(context, grpc.StatusCode.FAILED_PRECONDITION, str(error))
         return feature_statistics_pb2.GetFeatureStatisticsResponse.FromString(answer)
+
+
+async def _ready_model(served: Served, name: str, version: str, context: Context) -> ServedModel:
+    model = await _model(served, name, version, context)
+    if not model.ready:
+        await abort(context, grpc.StatusCode.UNAVAILABLE, f"model {model.name} is not ready")
+    return model
 
 
 async def _model(served: Served, name: str, version: str, context: Context) -> ServedModel:
@@ -207,6 +287,13 @@ async def _answer(
 async def _abort_invalid(context: Context, what: str, found: str, rule: str) -> NoReturn:
     message = f"{what}: found {found[:128]!r}, allowed: {rule}"
     await abort(context, grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
+def _index(model: ServedModel) -> oip.RepositoryIndexResponse.ModelIndex:
+    state = "READY" if model.ready else "UNAVAILABLE" if model.failure else "LOADING"
+    return oip.RepositoryIndexResponse.ModelIndex(
+        name=model.name, version=str(model.version), state=state, reason="" if model.ready else model.failure
+    )
 
 
 def _tensor_metadata(tensor: TensorSpec) -> oip.ModelMetadataResponse.TensorMetadata:

@@ -5,6 +5,7 @@
 | `pair` | x FP32 [4], at most MAX_BATCH_ROWS rows | sum FP32 [], both FP32 [2] |
 | `echo_fp32`, … one a datatype | x [3] | y [3], the same |
 | `features` | the features of FEATURES, as many rows | the tensors they became, score FP32 [] |
+| `operations` | the features of fastpath/tests/models/operations.toml | the tensors they became |
 """
 
 from pathlib import Path
@@ -132,6 +133,20 @@ to = "history"
 """
 
 
+_OPERATIONS_FILE = Path(__file__).parents[2] / "fastpath" / "tests" / "models" / "operations.toml"
+_SCORE = '[[output]]\nname = "score"\ndatatype = "FP32"\n'
+# In the order of Operations' results.
+OPERATIONS_OUTPUTS = {
+    "dense": ("FP32", [-1]),
+    "counts": ("INT64", [-1]),
+    "recent": ("BF16", [4]),
+    "recent_lengths": ("INT32", []),
+    "recent_mask": ("BOOL", [4]),
+    "history_lengths": ("INT64", []),
+    "history_sum": ("INT64", []),
+}
+
+
 class Pair(nn.Module):
     """The sum of a row, and a row's sum beside its negative."""
 
@@ -151,10 +166,44 @@ class Features(nn.Module):
         return dense.sum(1), dense.clone(), ids.clone(), sums
 
 
+class Operations(nn.Module):
+    """What it was given; a jagged list as each row's length and sum."""
+
+    def forward(  # noqa: PLR0917 - one an input
+        self,
+        dense: torch.Tensor,
+        counts: torch.Tensor,
+        recent: torch.Tensor,
+        recent_lengths: torch.Tensor,
+        recent_mask: torch.Tensor,
+        history: torch.Tensor,
+        history_offsets: torch.Tensor,
+    ) -> tuple[
+        torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor
+    ]:
+        history = history.to(torch.int64)
+        cumulative = torch.cat([torch.zeros(1, dtype=torch.int64), history.cumsum(0)])
+        sums = cumulative[history_offsets[1:]] - cumulative[history_offsets[:-1]]
+        lengths = history_offsets[1:] - history_offsets[:-1]
+        given = dense.clone(), counts.clone(), recent.clone(), recent_lengths.clone(), recent_mask.clone()
+        return given[0], given[1], given[2], given[3], given[4], lengths, sums
+
+
+def _operations_toml() -> str:
+    text = _OPERATIONS_FILE.read_text(encoding="utf-8")
+    assert _SCORE in text
+    outputs = (
+        f'[[output]]\nname = "{name}"\ndatatype = "{datatype}"\ndims = {dims}\n'
+        for name, (datatype, dims) in OPERATIONS_OUTPUTS.items()
+    )
+    return BATCHING + text.replace(_SCORE, "\n".join(outputs))
+
+
 def write(repository: Path) -> Path:
     """Writes every model of this file."""
     models.write_model(repository, "pair", 1, Pair(), BATCHING + PAIR)
     models.write_model(repository, "features", 1, Features(), BATCHING + FEATURES)
+    models.write_model(repository, "operations", 1, Operations(), _operations_toml())
     for datatype in DATATYPES:
         models.write_echo(repository, datatype, f"echo_{datatype.lower()}", "[3]")
     return repository

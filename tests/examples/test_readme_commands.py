@@ -1,4 +1,4 @@
-"""README's commands and its Python, run as they stand there against the example models."""
+"""The commands of README and docs/rest.md, and README's Python, run as they stand there against the example models."""
 
 import os
 import re
@@ -15,10 +15,16 @@ from tests.server_process import ServerProcess, environment
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 # Where README's server listens.
-ADDRESS = "localhost:8001"
+ADDRESS, HTTP_ADDRESS = "localhost:8001", "localhost:8000"
 PROGRAMS = (ROOT / ".venv" / "bin", ROOT / "build" / "bin")
-FENCES = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-SCRIPTS = [text for _, text in FENCES if text.startswith(("grpcurl", "penstock"))]
+_FENCE = r"^```(\w*)\n(.*?)^```$"
+FENCES = re.findall(_FENCE, README, re.MULTILINE | re.DOTALL)
+REST = (ROOT / "docs" / "rest.md").read_text()
+SCRIPTS = [
+    text
+    for _, text in FENCES + re.findall(_FENCE, REST, re.MULTILINE | re.DOTALL)
+    if text.startswith(("curl", "grpcurl", "penstock"))
+]
 (PYTHON,) = [text for language, text in FENCES if language == "python"]
 
 
@@ -45,14 +51,16 @@ def test_readme_says_where_programs_are() -> None:
 
 
 def test_there_are_scripts_to_run() -> None:
-    assert len(SCRIPTS) >= 3
+    assert len(SCRIPTS) >= 6
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: " ".join(script.split()[:2]))
 def test_a_script_of_readme_runs(server: ServerProcess, script: str) -> None:
-    if script.startswith("grpcurl"):
-        program("grpcurl")
-    run("sh", "-ec", script.replace(ADDRESS, server.address))
+    if not script.startswith("penstock"):
+        program(script.split(maxsplit=1)[0])
+    script = script.replace(ADDRESS, server.address).replace(HTTP_ADDRESS, server.http_address)
+    printed = run("sh", "-ec", script)
+    assert "error" not in printed
 
 
 def test_the_python_of_readme_prints_three_scores(server: ServerProcess) -> None:

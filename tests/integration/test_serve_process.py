@@ -60,15 +60,6 @@ def test_metadata_says_of_what_kind_each_feature_is(tmp_path: Path) -> None:
     }
 
 
-def test_no_extension_is_named_that_is_not_served(standing_server: ServerProcess) -> None:
-    metadata = standing_server.inference.ServerMetadata(inference_pb2.ServerMetadataRequest(), timeout=10)
-    assert (metadata.name, list(metadata.extensions)) == ("penstock", [])
-    with pytest.raises(grpc.RpcError) as caught:
-        standing_server.inference.ModelConfig(inference_pb2.ModelConfigRequest(name="mlp"), timeout=10)
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert "ModelConfig" in caught.value.details()
-
-
 @pytest.mark.parametrize(
     ("name", "version", "code"),
     [

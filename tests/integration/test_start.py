@@ -21,7 +21,7 @@ def refused_start(*arguments: str | Path, settings: dict[str, str] | None = None
 
 def test_a_port_in_use_is_named(standing_server: ServerProcess, two_models: Path) -> None:
     port = str(standing_server.serving["port"])
-    sentence = refused_start("serve", two_models, "--port", port, "--metrics-port", "0")
+    sentence = refused_start("serve", two_models, "--port", port, "--http-port", "0", "--metrics-port", "0")
     assert (
         f"127.0.0.1:{port}: cannot be listened on: Address already in use; another process listens there\n"
         in sentence
@@ -30,7 +30,7 @@ def test_a_port_in_use_is_named(standing_server: ServerProcess, two_models: Path
 
 def test_a_metrics_port_in_use_is_named(standing_server: ServerProcess, two_models: Path) -> None:
     port = str(standing_server.serving["metrics_port"])
-    sentence = refused_start("serve", two_models, "--port", "0", "--metrics-port", port)
+    sentence = refused_start("serve", two_models, "--port", "0", "--http-port", "0", "--metrics-port", port)
     assert (
         f"127.0.0.1:{port}: cannot be listened on: Address already in use; another process listens there\n"
         in sentence
@@ -75,7 +75,7 @@ def test_a_link_out_of_the_repository_stops_the_start(repo: Path, tmp_path: Path
         (["serve", "no\nwhere"], "REPO: found 'no\\nwhere', allowed: printable text"),
         (
             ["srve"],
-            "invalid choice: 'srve' (choose from 'serve', 'check', 'predict', 'health') (did you mean serve?)",
+            "(choose from 'serve', 'check', 'explain', 'predict', 'schema', 'health') (did you mean serve?)",
         ),
         (["--verson"], "unrecognized arguments: --verson (did you mean --version?)"),
         ([], "required: COMMAND"),

@@ -10,9 +10,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.property.row_features import WIDE, hashed_texts, padding_inputs, ranges, taken_together
+
 FLOAT_DATATYPES = ("FP64", "FP32", "FP16", "BF16")
 # Operations that call a function of the platform's mathematics library: right to one unit in the last place.
-TRANSCENDENTAL = ("log1p", "signed_log", "cycle")
+TRANSCENDENTAL = ("log1p", "signed_log", "power", "cycle")
 # 1901 to 2096, in seconds.
 TIMES_S = st.integers(-2_150_000_000, 4_000_000_000)
 
@@ -33,6 +35,7 @@ class Feature:
     values: st.SearchStrategy[Any]
     gives: str  # "number", "id", "int" or "bool": what reaches the tensor
     exact: bool = True
+    whole: bool = False  # its operations take the values of a row together
 
 
 @dataclass
@@ -60,6 +63,8 @@ def numeric_operations(draw: st.DrawFn) -> list[dict[str, Any]]:
         finite.map(lambda high: {"clip": {"max": high}}),
         st.just({"log1p": {}}),
         st.just({"signed_log": {}}),
+        st.sampled_from([0.5, 2.0, -1.0, 1 / 3]).map(lambda e: {"power": {"exponent": e, "signed": True}}),
+        st.lists(finite, min_size=2, max_size=6).map(lambda q: {"quantile": {"quantiles": sorted(q)}}),
         st.tuples(finite, finite).map(lambda p: {"scale": {"mul": p[0], "add": p[1]}}),
         finite.map(lambda mul: {"scale": {"mul": mul}}),
         st.tuples(finite, st.floats(0.001, 1e4)).map(lambda p: {"standardize": {"mean": p[0], "std": p[1]}}),
@@ -121,16 +126,16 @@ def int_features(draw: st.DrawFn, files: dict[str, str]) -> Feature:
     rest, gives = draw(after_id())
     if kind == "identity":
         size = draw(st.integers(1, 10**6))
-        return Feature(
-            table | {"ops": [{"identity": {"size": size}}, *rest]}, st.integers(0, size - 1), gives
-        )
+        ops = [{"identity": {"size": size}}, *rest]
+        return Feature(table | {"ops": ops}, st.integers(0, size - 1), gives)
     if kind == "hash":
         return Feature(table | {"ops": [draw(hashes(ints=True)), *rest]}, integers, gives)
     known = draw(st.lists(integers, min_size=1, max_size=5, unique=True))
     arguments = vocabulary(draw, known, files) | {"oov_buckets": draw(st.integers(1, 100))}
-    return Feature(
-        table | {"ops": [{"vocab": arguments}, *rest]}, st.one_of(st.sampled_from(known), integers), gives
-    )
+    if draw(st.booleans()):
+        arguments["ints"] = draw(st.sampled_from(["bytes", "text"]))
+    values = st.one_of(st.sampled_from(known), integers)
+    return Feature(table | {"ops": [{"vocab": arguments}, *rest]}, values, gives)
 
 
 def vocabulary(draw: st.DrawFn, known: list[Any], files: dict[str, str]) -> dict[str, Any]:
@@ -148,7 +153,15 @@ def text_features(draw: st.DrawFn, files: dict[str, str]) -> Feature:
     values: st.SearchStrategy[Any] = texts if type_ == "string" else binaries
     rest, gives = draw(after_id())
     table = {"type": type_}
-    if draw(st.booleans()):
+    kind = draw(st.sampled_from(["hash", "vocab", "hasher"]))
+    if kind == "hasher":
+        ops, form = draw(hashed_texts())
+        # The form is its own: no other is drawn for it.
+        feature = Feature(table | {"ops": ops}, values, "id", whole=True)
+        if form is not None:
+            feature.table["list"] = form
+        return feature
+    if kind == "hash":
         return Feature(table | {"ops": [draw(hashes()), *rest]}, values, gives)
     known = draw(st.lists(words, min_size=1, max_size=5, unique=True))
     arguments = vocabulary(draw, known, files)
@@ -212,6 +225,7 @@ DATATYPES = {
     "id": ("INT64", "INT32", "FP64", "FP32"),
     "int": ("INT64", "INT32", "FP64", "FP32"),
     "bool": ("BOOL", "FP32", "INT64", "INT32", "BF16"),
+    WIDE: ("INT64", "FP64", "FP32"),
 }
 
 
@@ -277,15 +291,19 @@ def _place(draw: st.DrawFn, features: list[Feature]) -> tuple[list[dict[str, Any
             continue
         # Of a list no age is taken.
         ages = any("age" in operation for operation in feature.table.get("ops", ()))
-        if not ages and draw(st.integers(0, 2)) == 0:
-            feature.table["list"] = draw(list_forms())
+        if not ages and not feature.whole:
+            _shape(draw, feature)
         datatype = draw(st.sampled_from(DATATYPES[feature.gives]))
         group = f"{datatype.lower()}_{'exact' if feature.exact else 'approximate'}"
-        jagged = feature.table.get("list", {}).get("jagged")
+        form = feature.table.get("list", {})
+        jagged = form.get("jagged")
         if jagged:
             group = f"{feature.table['name']}_{group}"
             offsets = {"name": f"{group}_offsets", "datatype": draw(st.sampled_from(["INT64", "INT32"]))}
             inputs[offsets["name"]] = offsets | {"offsets_of": group}
+        if "max" in form and not jagged and not feature.whole and draw(st.booleans()):
+            group = f"{feature.table['name']}_{group}"
+            inputs |= {told["name"]: told for told in draw(padding_inputs(group))}
         if datatype == "BOOL" and "list" in feature.table:
             feature.table["list"].pop("pad", None)
         inputs[group] = {"name": group, "datatype": datatype}
@@ -293,6 +311,20 @@ def _place(draw: st.DrawFn, features: list[Feature]) -> tuple[list[dict[str, Any
         if not feature.exact:
             approximate.add(group)
     return draw(st.permutations(list(inputs.values()))), approximate
+
+
+def _shape(draw: st.DrawFn, feature: Feature) -> None:
+    """May make a list of a feature, or operations take the values of a row together."""
+    kind = draw(st.sampled_from(["scalar", "list", "together"]))
+    # Sums of results that are right to one unit in the last place are not.
+    if kind == "together" and feature.exact:
+        ops, form, gives = draw(taken_together(feature.gives))
+        feature.table["ops"] = [*feature.table.get("ops", []), *ops]
+        feature.gives, feature.whole = gives, True
+        if form is not None:
+            feature.table["list"] = form
+    elif kind == "list":
+        feature.table["list"] = draw(list_forms())
 
 
 def _crosses(draw: st.DrawFn, features: list[Feature], inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -320,17 +352,16 @@ def _row_strategy(draw: st.DrawFn, feature: Feature) -> st.SearchStrategy[list[A
     else:
         present = st.lists(feature.values, min_size=1, max_size=most)
     required = form is None or "length" in form
-    if draw(st.booleans()):
-        return present if required else st.one_of(st.none(), present)
-    missing = draw(present)
+    missing = None if draw(st.booleans()) else draw(present)
     # In a model.toml text is UTF-8, and the word "error" has a meaning of its own.
-    if any(isinstance(value, bytes) or value == "error" for value in missing):
-        return present
-    if feature.table["type"] == "bool":
-        feature.table["missing"] = [bool(value) for value in missing] if form else bool(missing[0])
-    else:
-        feature.table["missing"] = missing if form else missing[0]
-    return st.one_of(st.none(), present)
+    if missing is not None and not any(isinstance(value, bytes) or value == "error" for value in missing):
+        if feature.table["type"] == "bool":
+            missing = [bool(value) for value in missing]
+        feature.table["missing"] = missing[0] if form is None else missing
+        required = False
+    if feature.table["type"] in ("float", "int", "timestamp") and draw(st.integers(0, 2)) == 0:
+        feature.table["range"] = draw(ranges(feature.table, feature.values))
+    return present if required else st.one_of(st.none(), present)
 
 
 def to_toml(document: dict[str, list[dict[str, Any]]]) -> str:

@@ -161,6 +161,8 @@ def _from_column(feature: Feature, column: Any, rows: int) -> Column:
 def _filled(feature: Feature, values: list[Any], lengths: NDArray[np.int64]) -> Column:
     """Puts the missing value into the rows of length -1 and gives the values their type."""
     expected = 1 if feature.form is None else feature.form.max if feature.form.kind == "fixed" else None
+    if feature.range is not None:
+        values, lengths = _held(feature, feature.range, values, lengths)
     absent = lengths < 0
     if absent.any():
         if feature.missing is None:
@@ -179,6 +181,42 @@ def _filled(feature: Feature, values: list[Any], lengths: NDArray[np.int64]) -> 
     if len(wrong):
         raise RefusedError(feature.name, f"row {wrong[0]} has {lengths[wrong[0]]} values, not {expected}")
     return Column(_typed(feature, values), lengths)
+
+
+def _held(
+    feature: Feature, bounds: dict[str, Any], values: list[Any], lengths: NDArray[np.int64]
+) -> tuple[list[Any], NDArray[np.int64]]:
+    """The sent values that the range takes; a row that counts as missing has length -1."""
+    rows: list[list[Any] | None] = []
+    at = 0
+    for row, length in enumerate(lengths.tolist()):
+        sent = values[at : at + max(length, 0)]
+        at += max(length, 0)
+        held: list[Any] | None = [] if length >= 0 else None
+        for value in sent:
+            what = _verdict(feature.type, bounds, value)
+            if what == "error":
+                raise RefusedError(feature.name, f"row {row}: {value} is outside the range")
+            if what == "missing":
+                held = None
+            elif held is not None and what != "drop":
+                held.append(what)
+        rows.append(held)
+    kept = [value for held in rows for value in held or ()]
+    return kept, np.array([-1 if held is None else len(held) for held in rows], np.int64)
+
+
+def _verdict(type_: str, bounds: dict[str, Any], value: Any) -> Any:
+    """The value to take, or "error", "missing" or "drop"."""
+    if value != value:  # noqa: PLR0124 - NaN
+        policy = bounds.get("nan", "error")
+        return value if policy == "pass" else policy
+    limits = np.finfo(np.float64) if type_ == "float" else np.iinfo(np.int64)
+    low, high = bounds.get("min", limits.min), bounds.get("max", limits.max)
+    if low <= value <= high:
+        return value
+    policy = bounds.get("outside", "error")
+    return min(max(value, low), high) if policy == "clip" else policy
 
 
 def _typed(feature: Feature, values: Iterable[Any]) -> Values:

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 MISSING_IS_AN_ERROR = "error"
+# Operations on the values of a row together.
+TOGETHER = {"sum", "mean", "max", "min", "length", "l2_normalize", "one_hot", "feature_hasher"}
 
 
 @dataclass(frozen=True)
 class ListForm:
     """How many values of a list reach the tensor; `max` is None for a jagged list without a bound."""
 
-    kind: str  # "padded", "jagged" or "fixed"
+    kind: str  # "padded", "jagged", "fixed" or, where an operation takes the values together, "together"
     max: int | None
     keep: str
     pad: float
@@ -35,6 +37,7 @@ class Feature:
     unit: str
     form: ListForm | None  # None: a scalar
     missing: list[Any] | None  # the values of a row that lacks the feature; None: refuse the row
+    range: dict[str, Any] | None
     ops: tuple[Operation, ...]
     to: str | None
 
@@ -56,6 +59,8 @@ class Input:
     datatype: str
     dims: list[int] | None
     offsets_of: str | None
+    lengths_of: str | None
+    mask_of: str | None
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,14 @@ class Model:
             unknown_features=document.get("unknown_features", "error"),
             max_batch_rows=document.get("batching", {}).get("max_batch_rows", 1024),
             inputs=tuple(
-                Input(table["name"], table["datatype"], table.get("dims"), table.get("offsets_of"))
+                Input(
+                    table["name"],
+                    table["datatype"],
+                    table.get("dims"),
+                    table.get("offsets_of"),
+                    table.get("lengths_of"),
+                    table.get("mask_of"),
+                )
                 for table in document.get("input", ())
             ),
             features=tuple(_feature(table, places) for table in document.get("feature", ())),
@@ -89,7 +101,8 @@ class Model:
 
 
 def _feature(table: dict[str, Any], places: list[Path]) -> Feature:
-    form = _list_form(table.get("list"))
+    together = any(name in TOGETHER for operation in table.get("ops", ()) for name in operation)
+    form = _list_form(table.get("list"), together=together)
     default: Any = MISSING_IS_AN_ERROR if form is None or form.kind == "fixed" else []
     missing = table.get("missing", default)
     # A string feature may well hold the word "error" in a list; as a scalar it always means the keyword.
@@ -101,6 +114,7 @@ def _feature(table: dict[str, Any], places: list[Path]) -> Feature:
         unit=table.get("unit", "s"),
         form=form,
         missing=None if refused else [_as_sent(value) for value in values],
+        range=table.get("range"),
         ops=tuple(_operation(operation, table["type"], places) for operation in table.get("ops", ())),
         to=table.get("to"),
     )
@@ -110,11 +124,13 @@ def _as_sent(value: Any) -> Any:
     return value.encode() if isinstance(value, str) else value
 
 
-def _list_form(table: dict[str, Any] | None) -> ListForm | None:
+def _list_form(table: dict[str, Any] | None, *, together: bool) -> ListForm | None:
     if table is None:
         return None
     if "length" in table:
         return ListForm("fixed", table["length"], "first", 0)
+    if together:
+        return ListForm("together", table.get("max"), table.get("keep", "last"), 0)
     kind = "jagged" if table.get("jagged") else "padded"
     return ListForm(kind, table.get("max"), table.get("keep", "last"), table.get("pad", 0))
 
@@ -130,5 +146,6 @@ def _operation(table: dict[str, Any], type_: str, places: list[Path]) -> Operati
         arguments = {
             "places": {_as_sent(word): at for at, word in enumerate(words)},
             "oov_buckets": arguments.get("oov_buckets", 1),
+            "ints": arguments.get("ints", "bytes"),
         }
     return Operation(name, arguments)

@@ -3,14 +3,16 @@
 Numbers are float64, ids and integers int64, text a list of bytes; timestamps are int64 in the feature's unit.
 """
 
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tests.reference.columns import Column, RefusedError, Values
-from tests.reference.hashing import fingerprint64_ints, fingerprint64_many, hash_many
-from tests.reference.model_toml import Feature
+from tests.reference.hashing import fingerprint64_many, hash_many
+from tests.reference.model_toml import TOGETHER, Feature
+from tests.reference.row_operations import together
 
 DAY_S = 86_400
 # 1970-01-01 was a Thursday, three days after a Monday.
@@ -20,7 +22,10 @@ AGE_UNIT_S = {"s": 1, "h": 3600, "d": DAY_S}
 
 
 def apply(feature: Feature, column: Column, until: dict[str, tuple[Feature, Column]]) -> Values:
-    """The column's values after the feature's operations; a bool starts as the number 0 or 1."""
+    """The column's values after the feature's operations; a bool starts as the number 0 or 1.
+
+    [values], or [rows, columns] behind an operation that takes the values of a row together.
+    """
     values: Values = column.values
     if feature.type == "bool":
         values = np.asarray(values, np.float64)
@@ -31,6 +36,8 @@ def apply(feature: Feature, column: Column, until: dict[str, tuple[Feature, Colu
         elif operation.name in CALENDAR:
             time = np.asarray(values, np.int64)
             values = CALENDAR[operation.name](time, PER_SECOND[feature.unit], arguments)
+        elif operation.name in TOGETHER:
+            values = together(feature, operation, values, column.lengths)
         elif operation.name == "age":
             values = _age(feature, np.asarray(values, np.int64), until[arguments["until"]], arguments)
         else:
@@ -55,7 +62,42 @@ def _bucketize(x: F64, arguments: dict[str, Any]) -> I64:
     return np.searchsorted(np.array(arguments["boundaries"], np.float64), x, side="right").astype(np.int64)
 
 
+def _power(x: F64, arguments: dict[str, Any]) -> F64:
+    # An array of exponents: for a scalar one numpy takes square roots and squares, which are not pow.
+    exponent = np.full(x.shape, float(arguments["exponent"]))
+    if arguments.get("signed", False):
+        return np.copysign(np.power(np.abs(x), exponent), x)
+    return np.power(x, exponent)
+
+
+# scikit-learn's BOUNDS_THRESHOLD.
+EDGE = 1e-7
+
+
+def _quantile(x: F64, arguments: dict[str, Any]) -> F64:
+    """QuantileTransformer's transform, as its documentation and paper describe it."""
+    quantiles = np.array(arguments["quantiles"], np.float64)
+    shares = np.linspace(0, 1, len(quantiles))
+    upward = np.interp(x, quantiles, shares)
+    downward = -np.interp(-x, -quantiles[::-1], -shares[::-1])
+    share = (upward + downward) * 0.5
+    normal = arguments.get("output", "uniform") == "normal"
+    share = np.where(x + EDGE > quantiles[-1] if normal else x == quantiles[-1], 1.0, share)
+    share = np.where(x - EDGE < quantiles[0] if normal else x == quantiles[0], 0.0, share)
+    share = np.where(np.isnan(x), x, share)
+    return np.vectorize(_deviate, otypes=[np.float64])(share) if normal else share
+
+
+def _deviate(share: float) -> float:
+    least = EDGE - np.spacing(1)
+    if np.isnan(share):
+        return share
+    return NormalDist().inv_cdf(float(np.clip(share, least, 1 - least)))
+
+
 NUMERIC = {
+    "power": _power,
+    "quantile": _quantile,
     "clip": _clip,
     "log1p": lambda x, _: np.log1p(x),
     "signed_log": lambda x, _: np.sign(x) * np.log1p(np.abs(x)),
@@ -75,7 +117,7 @@ def _vocab(feature: Feature, values: Values, arguments: dict[str, Any]) -> I64:
         if arguments["oov_buckets"] == 0:
             raise RefusedError(feature.name, f"{keys[unknown[0]]!r} is not in the vocabulary")
         if isinstance(values, np.ndarray):
-            hashes = fingerprint64_ints(values[unknown])
+            hashes = _hashes_of_ints("farmhash64", 0, values[unknown], arguments["ints"])
         else:
             hashes = fingerprint64_many([values[at] for at in unknown])
         ids[unknown] = len(places) + (hashes % np.uint64(arguments["oov_buckets"])).astype(np.int64)
@@ -83,15 +125,27 @@ def _vocab(feature: Feature, values: Values, arguments: dict[str, Any]) -> I64:
 
 
 def _hash(_: Feature, values: Values, arguments: dict[str, Any]) -> I64:
-    if isinstance(values, np.ndarray) and arguments.get("ints", "bytes") == "text":
-        values = [str(value).encode() for value in values.tolist()]
-    hashes = hash_many(arguments.get("function", "farmhash64"), arguments.get("seed", 0), values)
+    function, seed = arguments.get("function", "farmhash64"), arguments.get("seed", 0)
+    if isinstance(values, np.ndarray):
+        hashes = _hashes_of_ints(function, seed, values, arguments.get("ints", "bytes"))
+    else:
+        hashes = hash_many(function, seed, values)
     return (hashes % np.uint64(arguments["buckets"])).astype(np.int64)
+
+
+def _hashes_of_ints(function: str, seed: int, values: I64, ints: str) -> NDArray[np.uint64]:
+    keys = [str(value).encode() for value in values.tolist()] if ints == "text" else values
+    return hash_many(function, seed, keys)
 
 
 def _identity(feature: Feature, values: Values, arguments: dict[str, Any]) -> I64:
     ids = np.asarray(values, np.int64)
-    if ((ids < 0) | (ids >= arguments["size"])).any():
+    outside = (ids < 0) | (ids >= arguments["size"])
+    if "default" in arguments:
+        return np.where(outside, arguments["default"], ids)
+    if arguments.get("outside", "error") == "clip":
+        return np.clip(ids, 0, arguments["size"] - 1)
+    if outside.any():
         raise RefusedError(feature.name, f"not in 0 … {arguments['size'] - 1}")
     return ids
 
@@ -100,7 +154,18 @@ def _offset(_: Feature, values: Values, arguments: dict[str, Any]) -> I64:
     return np.asarray(values, np.int64) + arguments["add"]
 
 
-CATEGORICAL = {"vocab": _vocab, "hash": _hash, "identity": _identity, "offset": _offset}
+def _cast(feature: Feature, values: Values, arguments: dict[str, Any]) -> I64 | F64:
+    if arguments["to"] == "float":
+        return np.asarray(values, np.float64)
+    numbers = np.asarray(values)
+    if numbers.dtype == np.float64:
+        if not ((numbers >= -(2.0**63)) & (numbers < 2.0**63)).all():
+            raise RefusedError(feature.name, "no 64-bit integer")
+        numbers = np.trunc(numbers).astype(np.int64)
+    return numbers
+
+
+CATEGORICAL = {"vocab": _vocab, "hash": _hash, "identity": _identity, "offset": _offset, "cast": _cast}
 
 
 def _days(time: I64, per_second: int) -> NDArray[np.datetime64]:

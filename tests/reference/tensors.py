@@ -50,11 +50,17 @@ def _transform(model: Model, request: Any) -> list[Tensor]:
     datatypes = {tensor.name: tensor.datatype for tensor in model.inputs}
     blocks: dict[str, list[Array]] = {}
     jagged: dict[str, tuple[Array, Array]] = {}
+    padding: dict[str, tuple[NDArray[np.int64], ListForm]] = {}
     for feature, column in read_features:
         if feature.to is None:
             continue
         rounded = to_datatype(apply(feature, column, by_name), datatypes[feature.to])
-        if feature.form is not None and feature.form.kind == "jagged":
+        if feature.form is not None and feature.form.kind == "padded":
+            kept = _kept(column.lengths, feature.form)[1]
+            padding[feature.to] = np.broadcast_to(kept, rows), feature.form
+        if rounded.ndim == 2:
+            blocks.setdefault(feature.to, []).append(rounded)
+        elif feature.form is not None and feature.form.kind == "jagged":
             jagged[feature.to] = _jagged(rounded, column.lengths, feature.form, rows)
         else:
             block = _block(rounded, column.lengths, feature.form, datatypes[feature.to])
@@ -62,8 +68,19 @@ def _transform(model: Model, request: Any) -> list[Tensor]:
     for cross in model.crosses:
         ids = to_datatype(_crossed(cross, by_name), datatypes[cross.to])
         blocks.setdefault(cross.to, []).append(ids[:, None])
-    arrays = (_input(tensor, blocks, jagged, rows) for tensor in model.inputs)
+    arrays = (
+        _padding(tensor, padding)
+        if tensor.lengths_of or tensor.mask_of
+        else _input(tensor, blocks, jagged, rows)
+        for tensor in model.inputs
+    )
     return [Tensor(i.name, i.datatype, array) for i, array in zip(model.inputs, arrays, strict=True)]
+
+
+def _padding(tensor: Input, padding: dict[str, tuple[NDArray[np.int64], ListForm]]) -> Array:
+    kept, form = padding[tensor.lengths_of or tensor.mask_of or ""]
+    assert form.max is not None
+    return to_datatype(kept if tensor.lengths_of else np.arange(form.max) < kept[:, None], tensor.datatype)
 
 
 def _input(

@@ -31,6 +31,8 @@ ONLY_IN = {
         "server",
         "doors",
         "servicer",
+        "model_config",
+        "model_statistics",
         "repository",
         "runtime",
         # encoding and decoding on the caller's side, and offline
@@ -41,6 +43,9 @@ ONLY_IN = {
         "infer_tensors",
         "predict_request",
         "prediction",
+        "program_table",
+        "row_trace",
+        "training_rows",
     },
 }
 ENVIRONMENT_ONLY_IN = {"config"}
@@ -50,7 +55,15 @@ ENVIRONMENT_ONLY_IN = {"config"}
 FLOORS = (
     {"errors"},
     {"config"},
-    {"rpc_handlers", "certificates", "stream_forms", "error_details"},
+    {
+        "rpc_handlers",
+        "certificates",
+        "stream_forms",
+        "error_details",
+        "model_config",
+        "model_statistics",
+        "server_settings",
+    },
     {"doors", "runtime", "health", "reflection", "request_stream"},
     {"open_streams"},
     {"repository", "servicer"},

@@ -1,4 +1,4 @@
-"""Which Rust module may use what: wire ← spec, features ← batch ← engine ← python, grpc ← client; pyo3 on top.
+"""Which Rust module may use what: wire ← spec, features ← batch ← engine ← door ← rest, grpc ← client; pyo3 on top.
 
 Only reads source text, with comments and string literals taken out first.
 """
@@ -23,7 +23,10 @@ MAY_USE = {
     "batch": _GROUND | {"spec", "features", "metrics"},
     "engine": _GROUND | {"spec", "features", "metrics", "batch"},
     "door": _GROUND | {"grpc", "metrics", "batch", "engine"},
-    PYTHON_DOOR: _GROUND | {"grpc", "spec", "features", "metrics", "batch", "engine", "door", "client"},
+    "rest": _GROUND | {"grpc", "features", "metrics", "batch", "engine", "door"},
+    "offline": _GROUND | {"spec", "features", "batch", "engine"},
+    PYTHON_DOOR: _GROUND
+    | {"grpc", "spec", "features", "metrics", "batch", "engine", "door", "rest", "offline", "client"},
 }
 
 _NOT_CODE = re.compile(

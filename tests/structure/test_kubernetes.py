@@ -101,7 +101,7 @@ def test_selectors_match_the_pods_labels() -> None:
 
 def test_service_ports_lead_to_the_servers_ports(container: dict[str, Any], settings: Settings) -> None:
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert ports == {"grpc": settings.port, "metrics": settings.metrics_port}
+    assert ports == {"http": settings.http_port, "grpc": settings.port, "metrics": settings.metrics_port}
     for name in ("penstock", "penstock-headless"):
         for port in manifest("Service", name)["spec"]["ports"]:
             assert ports[port["targetPort"]] == port["port"]

@@ -87,7 +87,7 @@ def test_it_is_the_same_however_the_rows_come(folder: Path) -> None:
 
 
 def test_a_row_that_the_model_refuses_is_named(folder: Path) -> None:
-    with pytest.raises(RequestError, match=r"in rows 64 to 69, counted from 64: .*country.* row 2"):
+    with pytest.raises(RequestError, match=r"country.* row 66 "):
         FeatureSpec.load(folder).baseline([{"country": b"DE" if row != 66 else b"\xff"} for row in range(70)])
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from penstock import feature_spec
 from penstock._fastpath import RequestError, SpecError
 from penstock.feature_spec import FeatureSpec
 from penstock.pb import prediction_pb2
@@ -159,27 +158,22 @@ def test_every_form_of_rows_gives_the_same_tensors_in_forwards_order(spec: Featu
     assert_equal(spec.transform(FORMS[form]()), TENSORS)
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("chunk_rows", [1, 2, 3])
-def test_chunks_give_the_tensors_of_the_whole(
-    spec: FeatureSpec, monkeypatch: pytest.MonkeyPatch, form: str, chunk_rows: int
+def repeated(blocks: int) -> dict[str, Any]:
+    """The tensors of so many times ROWS."""
+    offsets = (TENSORS["history_offsets"][1:] + 4 * block for block in range(blocks))
+    return {name: np.concatenate([array] * blocks) for name, array in TENSORS.items()} | {
+        "history_offsets": np.concatenate([[0], *offsets]).astype(np.int32)
+    }
+
+
+@pytest.mark.parametrize("threads", [None, 1, 2, 5])
+def test_many_rows_give_the_same_tensors_on_any_number_of_threads(
+    spec: FeatureSpec, threads: int | None
 ) -> None:
-    monkeypatch.setattr(feature_spec, "_CHUNK_ROWS", chunk_rows)
-    assert_equal(spec.transform(FORMS[form]()), TENSORS)
-
-
-def test_more_rows_than_a_batch_may_hold_are_transformed_in_chunks(spec: FeatureSpec) -> None:
-    assert spec.spec.max_batch_rows < 400
-    got = spec.transform(ROWS * 100)
-    assert_equal(
-        got,
-        {name: np.concatenate([array] * 100) for name, array in TENSORS.items() if name != "history_offsets"}
-        | {
-            "history_offsets": np.concatenate(
-                [[0], *(TENSORS["history_offsets"][1:] + 4 * block for block in range(100))]
-            ).astype(np.int32)
-        },
-    )
+    blocks = 2000
+    assert spec.spec.max_batch_rows < 4 * blocks
+    assert_equal(spec.transform(ROWS * blocks, threads=threads), repeated(blocks))
+    assert_equal(spec.transform(as_examples() * blocks, threads=threads), repeated(blocks))
 
 
 def test_a_context_is_shared_by_all_rows(spec: FeatureSpec) -> None:
@@ -275,14 +269,38 @@ def test_rows_that_cannot_be_encoded_are_refused(spec: FeatureSpec) -> None:
         spec.transform([])
 
 
-def test_rows_that_the_model_refuses_are_named_by_their_chunk(spec: FeatureSpec) -> None:
-    examples = [b""] * 100
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_first_row_that_the_model_refuses_is_named_as_the_caller_counts(
+    spec: FeatureSpec, threads: int
+) -> None:
     bad = prediction_pb2.Example()
     bad.features.feature["amount"].bytes_list.value.append(b"much")
-    with pytest.raises(RequestError, match=r"amount.*row 0"):
-        spec.transform([bad.SerializeToString(), *examples])
-    with pytest.raises(RequestError, match=r"in rows 64 to 100, counted from 64: .*amount.*row 36"):
-        spec.transform([*examples, bad.SerializeToString()])
+    examples = [b""] * 5000
+    for row in (4999, 2500, 0):
+        examples[row] = bad.SerializeToString()
+        with pytest.raises(RequestError, match=rf'"amount" in row {row} must be floats'):
+            spec.transform(examples, threads=threads)
+
+
+def test_an_iterator_of_records_is_taken(spec: FeatureSpec) -> None:
+    assert_equal(spec.transform(iter(as_examples())), TENSORS)
+
+
+def test_no_threads_are_refused(spec: FeatureSpec) -> None:
+    with pytest.raises(ValueError, match="threads is 0; it must be 1 or more"):
+        spec.transform(ROWS, threads=0)
+
+
+def test_a_callback_is_told_the_rows_that_are_done_and_may_end_the_work(spec: FeatureSpec) -> None:
+    told: list[tuple[int, int]] = []
+    spec.transform(ROWS * 10, progress=lambda done, rows: told.append((done, rows)))
+    assert told[-1] == (40, 40)
+
+    def stop(done: int, rows: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        spec.transform(ROWS, progress=stop)
 
 
 def test_an_unknown_feature_is_refused(spec: FeatureSpec) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import tensorflow as tf
 import xxhash
+from sklearn.feature_extraction import FeatureHasher
 from sklearn.utils import murmurhash3_32
 
 HEADER = f"""\
@@ -23,6 +24,8 @@ HEADER = f"""\
 #   int     value  farmhash64  seed  murmur3_32  seed  xxh3_64  farmhash64 of the decimal text
 #   bucket  input  buckets  bucket
 #   cross   inputs (s:bytes or i:value, joined by commas)  buckets  bucket
+#   oov     known inputs (likewise)  buckets behind them  inputs  ids
+#   hasher  texts (bytes, joined by commas; - where there are none)  columns  with signs (1) or without (0)  sums
 # farmhash64: tensorflow-cpu {version("tensorflow-cpu")}, tf.fingerprint(method="farmhash64")
 # murmur3_32: scikit-learn {version("scikit-learn")}, sklearn.utils.murmurhash3_32(positive=True)
 # xxh3_64:    xxhash {version("xxhash")} (xxHash {xxhash.XXHASH_VERSION}), xxhash.xxh3_64_intdigest
@@ -30,6 +33,8 @@ HEADER = f"""\
 # bucket:     tensorflow-cpu {version("tensorflow-cpu")}, tf.strings.to_hash_bucket_fast
 # cross:      tensorflow-cpu {version("tensorflow-cpu")}, tf.sparse.cross_hashed with its default key; its
 #             num_buckets=0 means 2^63 - 1 buckets and is written so
+# oov:        tensorflow-cpu {version("tensorflow-cpu")}, tf.lookup.StaticVocabularyTable
+# hasher:     scikit-learn {version("scikit-learn")}, sklearn.feature_extraction.FeatureHasher(input_type="string")
 """
 
 INT64_MAX = 2**63 - 1
@@ -78,6 +83,13 @@ CROSSES: list[list[str | bytes | int]] = [
     [7],
     ["alone"],
 ]
+
+VOCABULARIES: list[list[str] | list[int]] = [TEXTS[1:6], [0, -1, 42, INT64_MAX]]
+OOV_INPUTS: list[list[str] | list[int]] = [[*TEXTS, "A", "nobody", "x" * 70], [*INTS, 43]]
+OOV_BUCKETS = [1, 2, 64, 1_000_003]
+
+BAGS = [[], ["a"], ["a", "a"], ["a", "b", "c"], TEXTS, [f"word{place}" for place in range(40)]]
+COLUMNS = [1, 2, 7, 16, 100]
 
 
 def inputs() -> list[bytes]:
@@ -132,8 +144,32 @@ def lines() -> Iterator[list[object]]:
             yield ["cross", ",".join(map(cross_text, parts)), buckets, cross(parts, buckets)]
 
 
+def oov_ids(known: list[str] | list[int], buckets: int, values: list[str] | list[int]) -> list[int]:
+    dtype = tf.int64 if isinstance(known[0], int) else tf.string
+    places = tf.lookup.KeyValueTensorInitializer(
+        tf.constant(known, dtype), tf.range(len(known), dtype=tf.int64)
+    )
+    table = tf.lookup.StaticVocabularyTable(places, buckets, lookup_key_dtype=dtype)
+    return table.lookup(tf.constant(values, dtype)).numpy().tolist()
+
+
+def row_lines() -> Iterator[list[object]]:
+    for known, values in zip(VOCABULARIES, OOV_INPUTS, strict=True):
+        for buckets in OOV_BUCKETS:
+            ids = oov_ids(known, buckets, values)
+            texts = [",".join(map(cross_text, some)) for some in (known, values)]
+            yield ["oov", texts[0], buckets, texts[1], ",".join(map(str, ids))]
+    for bag in BAGS:
+        for columns in COLUMNS:
+            for signs in (True, False):
+                hasher = FeatureHasher(columns, input_type="string", alternate_sign=signs)
+                sums = hasher.transform([bag]).toarray()[0].astype(int).tolist()
+                texts = [",".join(text.encode().hex() for text in bag) if bag else "-"]
+                yield ["hasher", texts[0], columns, int(signs), ",".join(map(str, sums))]
+
+
 def main() -> None:
-    rows = ["\t".join(map(str, line)) + "\n" for line in lines()]
+    rows = ["\t".join(map(str, line)) + "\n" for line in [*lines(), *row_lines()]]
     Path(__file__).with_name("hash.tsv").write_text(HEADER + "".join(rows), encoding="utf-8", newline="\n")
 
 

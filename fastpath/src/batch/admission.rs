@@ -129,7 +129,7 @@ impl<R: Send + 'static> Queue<R> {
         if !ticket.claim() {
             return Ok(());
         }
-        self.metrics().settle(status.code, 1);
+        self.metrics().settle(status.code, 1, ticket.began().elapsed());
         match shed {
             Some(reason) => self.metrics().shed(reason).add(1),
             None => self.metrics().expired(ExpiredIn::Queue).add(1),

@@ -98,7 +98,7 @@ impl Bench {
     }
 
     pub fn ticket(&self, token: u64, deadline_ms: u64) -> Arc<Ticket> {
-        self.queue.ticket(Arc::clone(&self.inbox) as _, token, self.at(deadline_ms))
+        self.queue.ticket(Arc::clone(&self.inbox) as _, token, self.start, self.at(deadline_ms))
     }
 
     pub fn request(&self, ticket: Arc<Ticket>, rows: usize) -> Request<()> {

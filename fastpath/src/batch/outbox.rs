@@ -2,6 +2,7 @@
 //! cost a good part of the call.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::ticket::Ticket;
 use crate::metrics::ModelMetrics;
@@ -25,12 +26,14 @@ pub(super) struct Mail<'m> {
     metrics: &'m ModelMetrics,
     /// A linear search: there are as many outboxes as I/O threads.
     bags: Vec<(Arc<dyn Outbox>, Vec<Answer>)>,
-    counts: [u64; Code::ALL.len()],
+    /// By code: how many calls, and how long they had waited when `made` was.
+    counts: [(u64, Duration); Code::ALL.len()],
+    made: Instant,
 }
 
 impl<'m> Mail<'m> {
     pub fn new(metrics: &'m ModelMetrics) -> Self {
-        Self { metrics, bags: Vec::new(), counts: [0; Code::ALL.len()] }
+        Self { metrics, bags: Vec::new(), counts: Default::default(), made: Instant::now() }
     }
 
     /// Claims the ticket and keeps the answer for sending. False, and the result is dropped, where the ticket
@@ -39,10 +42,11 @@ impl<'m> Mail<'m> {
         let won = ticket.claim();
         if won {
             let code = result.as_ref().err().map_or(Code::Ok, |status| status.code);
-            if let Some(count) =
+            if let Some((count, waited)) =
                 Code::ALL.iter().position(|each| *each == code).and_then(|place| self.counts.get_mut(place))
             {
                 *count += 1;
+                *waited += self.made.saturating_duration_since(ticket.began());
             }
             self.bag(ticket.outbox()).push(Answer { token: ticket.token(), result });
         }
@@ -63,8 +67,12 @@ impl<'m> Mail<'m> {
 impl Drop for Mail<'_> {
     /// Counts first, so that a caller who has its answer finds itself counted.
     fn drop(&mut self) {
-        for (code, count) in Code::ALL.into_iter().zip(self.counts).filter(|(_, count)| *count > 0) {
-            self.metrics.settle(code, count);
+        let since = self.made.elapsed();
+        for (code, (count, waited)) in
+            Code::ALL.into_iter().zip(self.counts).filter(|(_, (count, _))| *count > 0)
+        {
+            let since = since.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
+            self.metrics.settle(code, count, waited.saturating_add(since));
         }
         for (outbox, answers) in self.bags.drain(..) {
             outbox.deliver(answers);
@@ -74,8 +82,6 @@ impl Drop for Mail<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::super::fixtures::{Inbox, issuer};
     use super::*;
 
@@ -85,7 +91,12 @@ mod tests {
         let mut mail = Mail::new(&issuer.metrics);
         for token in 0..6 {
             let inbox = if token % 2 == 0 { &left } else { &right };
-            let ticket = Ticket::new(Arc::clone(inbox) as _, token, Instant::now(), Arc::clone(&issuer));
+            let ticket = Ticket::new(
+                Arc::clone(inbox) as _,
+                token,
+                (Instant::now(), Instant::now()),
+                Arc::clone(&issuer),
+            );
             assert!(mail.settle(&ticket, Ok(Vec::new())));
         }
         assert!(left.answers().is_empty());
@@ -98,7 +109,8 @@ mod tests {
     #[test]
     fn an_answer_to_a_settled_call_is_dropped_and_not_counted() {
         let (inbox, issuer) = (Inbox::new(), issuer());
-        let ticket = Ticket::new(Arc::clone(&inbox) as _, 1, Instant::now(), Arc::clone(&issuer));
+        let ticket =
+            Ticket::new(Arc::clone(&inbox) as _, 1, (Instant::now(), Instant::now()), Arc::clone(&issuer));
         ticket.cancel();
         assert!(!Mail::new(&issuer.metrics).settle(&ticket, Ok(Vec::new())));
         assert_eq!(inbox.deliveries(), 0);

@@ -75,10 +75,17 @@ impl<R: Send + 'static> Queue<R> {
         queue
     }
 
-    /// A ticket for a request that will be pushed to this queue; `token` names the call to its outbox.
+    /// A ticket for a request that will be pushed to this queue, which came at `began`; `token` names the call to its
+    /// outbox.
     #[must_use]
-    pub fn ticket(&self, outbox: Arc<dyn Outbox>, token: u64, deadline: Instant) -> Arc<Ticket> {
-        Ticket::new(outbox, token, deadline, Arc::clone(&self.issuer))
+    pub fn ticket(
+        &self,
+        outbox: Arc<dyn Outbox>,
+        token: u64,
+        began: Instant,
+        deadline: Instant,
+    ) -> Arc<Ticket> {
+        Ticket::new(outbox, token, (began, deadline), Arc::clone(&self.issuer))
     }
 
     /// Queues a request. On an error its ticket is settled and counted, and the caller of this function owes

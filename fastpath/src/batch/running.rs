@@ -12,6 +12,7 @@ use super::queue::Queue;
 use super::ticket::Ticket;
 use crate::features::rows::RowBlock;
 use crate::metrics::load;
+use crate::metrics::statistics::BatchTimes;
 use crate::status::{Code, Status};
 
 /// What the queue knows of a batch that runs, so that its callers can be answered while the model does not.
@@ -142,6 +143,8 @@ impl<R: Send + 'static> BatchOf<R> {
             metrics.encode.observe(ns(each), u64::from(encoded));
         }
         metrics.batch_rows.observe(self.rows as u64, 1);
+        let RunTimes { pack, compute } = times;
+        metrics.statistics.batch(self.rows, u64::from(encoded), BatchTimes { pack, compute, encode });
     }
 
     /// The model thread is free again; `again` goes back to the front of the queue.

@@ -7,8 +7,12 @@
 
 use std::time::{Duration, Instant};
 
-/// After so many waits that did not pay, one in so many more is tried.
-const MAX_SKIPPED: u32 = 63;
+/// After so many waits that did not pay, one in so many more is tried. A caller whose calls come far apart pays a sixteenth of a
+/// long wait for each; one who sends call after call is found again within sixteen.
+const MAX_SKIPPED: u32 = 15;
+/// How much longer a wait may be after one that did not pay: what is waited for is asleep too, and has to be woken twice before
+/// all are awake.
+const LONGER_AFTER_A_FAILURE: u32 = 2;
 
 /// What one thread has learned.
 #[derive(Debug)]
@@ -20,8 +24,8 @@ pub struct Spin {
 }
 
 impl Spin {
-    /// One that waits awake for at most `longest`; on a machine with one core, not at all, because what is waited for could
-    /// not happen.
+    /// One that waits awake for at most `longest`, or twice that after a wait that did not pay; on a machine with one
+    /// core, not at all, because what is waited for could not happen.
     #[must_use]
     pub fn new(longest: Duration) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -33,10 +37,12 @@ impl Spin {
         if self.longest.is_zero() || !self.tries() {
             return;
         }
+        let longest = if self.between > 0 { self.longest * LONGER_AFTER_A_FAILURE } else { self.longest };
         let began = Instant::now();
         let mut paid = ready();
-        while !paid && began.elapsed() < self.longest {
-            std::hint::spin_loop();
+        while !paid && began.elapsed() < longest {
+            // Whom this thread waits for may have been woken on its own core, and could not run before its slice ended.
+            std::thread::yield_now();
             paid = ready();
         }
         self.learn(paid);
@@ -74,9 +80,9 @@ mod tests {
     fn what_does_not_pay_is_tried_ever_more_seldom_and_what_pays_every_time() {
         let mut spin = Spin::new(Duration::from_micros(20));
         assert_eq!(tried(&mut spin, 10, true), 10);
-        assert!(tried(&mut spin, 127, false) <= 8);
-        assert_eq!(tried(&mut spin, 640, false), 10);
-        assert!(tried(&mut spin, 100, true) > 35);
+        assert!(tried(&mut spin, 31, false) <= 6);
+        assert_eq!(tried(&mut spin, 160, false), 10);
+        assert!(tried(&mut spin, 100, true) > 83);
     }
 
     #[test]

@@ -26,7 +26,7 @@ fn door(queue: &Queue<()>, inbox: &Arc<Inbox>, door: u64) -> Seen {
         let token = door * CALLS_PER_DOOR + call;
         let now = Instant::now();
         let timeout = if call % 5 == 0 { Duration::from_micros(300) } else { ms(60_000) };
-        let ticket = queue.ticket(Arc::clone(inbox) as _, token, now + timeout);
+        let ticket = queue.ticket(Arc::clone(inbox) as _, token, now, now + timeout);
         let request = Request {
             block: block(1 + usize::from(call % 7 == 0), call % 2),
             reply: (),

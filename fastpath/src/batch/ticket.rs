@@ -22,20 +22,28 @@ pub(super) struct Issuer {
 pub struct Ticket {
     outbox: Arc<dyn Outbox>,
     token: u64,
+    began: Instant,
     deadline: Instant,
     settled: AtomicBool,
     issuer: Arc<Issuer>,
 }
 
 impl Ticket {
+    /// `began` is when the call came.
     pub(super) fn new(
         outbox: Arc<dyn Outbox>,
         token: u64,
-        deadline: Instant,
+        (began, deadline): (Instant, Instant),
         issuer: Arc<Issuer>,
     ) -> Arc<Self> {
         issuer.metrics.open();
-        Arc::new(Self { outbox, token, deadline, settled: AtomicBool::new(false), issuer })
+        Arc::new(Self { outbox, token, began, deadline, settled: AtomicBool::new(false), issuer })
+    }
+
+    /// When the call came.
+    #[must_use]
+    pub fn began(&self) -> Instant {
+        self.began
     }
 
     #[must_use]
@@ -48,7 +56,7 @@ impl Ticket {
     pub fn cancel(&self) -> bool {
         let won = self.claim();
         if won {
-            self.issuer.metrics.cancel();
+            self.issuer.metrics.cancel(self.began.elapsed());
             self.issuer.cancelled.store(true, Ordering::SeqCst);
             self.issuer.alarm.set_now();
         }
@@ -81,7 +89,7 @@ impl Drop for Ticket {
     /// A request that was lost on the way, by a panic for one, is answered all the same.
     fn drop(&mut self) {
         if !*self.settled.get_mut() {
-            self.issuer.metrics.settle(Code::Internal, 1);
+            self.issuer.metrics.settle(Code::Internal, 1, self.began.elapsed());
             let status = Status::new(Code::Internal, "The server lost the request.");
             self.outbox.deliver(vec![Answer { token: self.token, result: Err(Box::new(status)) }]);
         }
@@ -105,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_ticket_is_claimed_once() {
-        let ticket = Ticket::new(Inbox::new(), 1, Instant::now(), issuer());
+        let ticket = Ticket::new(Inbox::new(), 1, (Instant::now(), Instant::now()), issuer());
         assert!(ticket.claim());
         assert!(!ticket.claim());
         assert!(!ticket.cancel());
@@ -114,7 +122,8 @@ mod tests {
     #[test]
     fn a_cancelled_call_gets_no_answer_and_is_counted_once() {
         let (inbox, issuer) = (Inbox::new(), issuer());
-        let ticket = Ticket::new(Arc::clone(&inbox) as _, 1, Instant::now(), Arc::clone(&issuer));
+        let ticket =
+            Ticket::new(Arc::clone(&inbox) as _, 1, (Instant::now(), Instant::now()), Arc::clone(&issuer));
         assert!(ticket.cancel());
         assert!(!ticket.cancel());
         drop(ticket);
@@ -126,7 +135,7 @@ mod tests {
     #[test]
     fn a_lost_ticket_is_answered_internal() {
         let (inbox, issuer) = (Inbox::new(), issuer());
-        drop(Ticket::new(Arc::clone(&inbox) as _, 7, Instant::now(), Arc::clone(&issuer)));
+        drop(Ticket::new(Arc::clone(&inbox) as _, 7, (Instant::now(), Instant::now()), Arc::clone(&issuer)));
         assert_eq!(inbox.codes(), [(7, Code::Internal)]);
         assert_eq!(issuer.metrics.in_flight(), 0);
     }

@@ -120,7 +120,7 @@ mod tests {
         let mut waiting = Waiting::default();
         for &(token, rows, shape_key) in requests {
             let deadline = now + ms(token);
-            let ticket = Ticket::new(Arc::clone(&inbox) as _, token, deadline, Arc::clone(&issuer));
+            let ticket = Ticket::new(Arc::clone(&inbox) as _, token, (now, deadline), Arc::clone(&issuer));
             let block = block(rows, shape_key);
             waiting.push_back(Request {
                 block,

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use h2::server::{self, SendResponse};
 use h2::{Ping, PingPong, Reason, RecvStream};
@@ -36,7 +36,7 @@ pub async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin, peer: Rc<Peer>, 
     };
     wire.gather();
     let now = Instant::now();
-    let life = Heartbeat::new(now, spread(thread.settings.max_connection_age, random()));
+    let life = Heartbeat::new(now, spread_at_random(thread.settings.max_connection_age));
     let calls = Calls::new();
     thread.enter(&calls);
     let mut connection = Connection {
@@ -184,6 +184,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         true
     }
+}
+
+/// A connection's own age.
+pub fn spread_at_random(age: Duration) -> Duration {
+    spread(age, random())
 }
 
 /// A number from 0 to 1 that differs from connection to connection.

@@ -33,11 +33,11 @@ use crate::metrics::door::ClosedFor;
 
 /// How long to wait when accepting fails: the process is out of file descriptors, and trying at once again would only
 /// burn the core.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that the kernel keeps while the accepting thread is busy; it cuts this to what the system allows.
 const BACKLOG: i32 = 4096;
 /// How often the end of the last connection is looked for.
-const STOP_LOOK: Duration = Duration::from_millis(5);
+pub const STOP_LOOK: Duration = Duration::from_millis(5);
 
 /// The door while it is open. Dropping it closes it and ends its threads.
 pub struct Door {
@@ -145,7 +145,7 @@ impl Drop for Door {
 
 /// A listening socket. Without `SO_REUSEPORT`: two servers on one port would each get a part of the calls, and neither
 /// would say so.
-fn bind(address: impl ToSocketAddrs) -> io::Result<std::net::TcpListener> {
+pub fn bind(address: impl ToSocketAddrs) -> io::Result<std::net::TcpListener> {
     let mut failure = io::Error::new(io::ErrorKind::AddrNotAvailable, "the host has no address");
     for address in address.to_socket_addrs()? {
         let bound = || -> io::Result<Socket> {

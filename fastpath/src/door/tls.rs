@@ -10,8 +10,9 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, ServerConnection};
 
-/// The one protocol that is spoken.
+/// What is spoken at the fast door, and at the HTTP port.
 pub const ALPN_H2: &[u8] = b"h2";
+pub const ALPN_HTTP1: &[u8] = b"http/1.1";
 
 /// PEM, as files hold it.
 #[derive(Clone, Copy, Debug)]
@@ -39,12 +40,12 @@ fn error(what: &str, why: impl fmt::Display) -> TlsError {
     TlsError(format!("{what}: {why}"))
 }
 
-/// What ends TLS with these certificates: TLS 1.2 and 1.3, HTTP/2 alone; sessions are resumed where clients need no
+/// What ends TLS with these certificates: TLS 1.2 and 1.3, one protocol alone; sessions are resumed where clients need no
 /// certificate.
 ///
 /// # Errors
 /// Not PEM, no certificate or key in it, or a key that is not the certificate's.
-pub fn server_config(certificates: Certificates<'_>) -> Result<Arc<ServerConfig>, TlsError> {
+pub fn server_config(certificates: Certificates<'_>, alpn: &[u8]) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -65,7 +66,7 @@ pub fn server_config(certificates: Certificates<'_>) -> Result<Arc<ServerConfig>
     let mut config = builder
         .with_single_cert(chain("certificate", certificates.chain)?, key)
         .map_err(|why| error("certificate and key", why))?;
-    config.alpn_protocols = vec![ALPN_H2.to_vec()];
+    config.alpn_protocols = vec![alpn.to_vec()];
     if certificates.client_ca.is_some() {
         // A session that is resumed shows no certificate: one that has expired meanwhile would still be let in.
         config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -1,93 +1,93 @@
-//! A model's specification as a table for people: feature → operations → tensor and columns.
+//! A model's compiled features for people and tools: one line each, from what callers send to its place in a tensor.
 
-use std::fmt::Write;
+use super::model::Model;
+use crate::features::ops_text::{hash_text, list_text, missing_text, operations};
+use crate::features::program::{ColumnPlan, Late, Program, Target, Use};
+use crate::spec::text::{FeatureText, OpText, TimeUnit};
 
-use super::model::{Model, TensorInfo};
-use crate::features::program::{ColumnPlan, Late, Program, Target};
+/// One `[[feature]]` or `[[cross]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramLine {
+    /// The feature's name; the names of a cross.
+    pub features: Vec<String>,
+    /// As in model.toml, with the unit of a timestamp that has another than seconds; of a cross: "cross".
+    pub kind: String,
+    /// What a list becomes; empty: a scalar.
+    pub list: String,
+    /// The default as model.toml writes it; none: a row without the feature is refused.
+    pub missing: Option<String>,
+    /// A phrase each, first to last.
+    pub operations: Vec<String>,
+    /// Other features of the row that it looks at: those of a cross, the end of an age.
+    pub operands: Vec<String>,
+    /// The input that takes the result; none: crosses and ages alone use the feature.
+    pub tensor: Option<String>,
+    /// The first of the input's columns and the one behind the last; none where it has none: in a jagged input.
+    pub columns: Option<(usize, usize)>,
+    /// The inputs that tell a padded list's values from its padding.
+    pub padding: Vec<String>,
+}
 
 impl Model {
-    /// What the model takes and gives, a line each.
+    /// The features in the order of the program, then the crosses.
     #[must_use]
-    pub fn describe(&self) -> String {
-        let mut rows = vec![];
-        if let Some(program) = &self.program {
-            self.describe_features(program, &mut rows);
-        }
-        let mut out = String::new();
-        if !rows.is_empty() {
-            table(&["feature", "type", "operations", "tensor"], &rows, &mut out);
-            out.push('\n');
-        }
-        let tensors = |kind: &str, tensors: Vec<TensorInfo>| {
-            tensors
-                .into_iter()
-                .map(|tensor| {
-                    let offsets = tensor.offsets_of.map_or_else(String::new, |of| format!("offsets of {of}"));
-                    [
-                        kind.to_owned(),
-                        tensor.name,
-                        format!("{} {:?}", tensor.datatype.name(), tensor.shape),
-                        offsets,
-                    ]
-                })
-                .collect::<Vec<_>>()
-        };
-        let mut rows = tensors("input", self.inputs());
-        rows.extend(tensors("output", self.outputs()));
-        table(&["forward", "tensor", "datatype and shape", ""], &rows, &mut out);
-        out
+    pub fn lines(&self) -> Vec<ProgramLine> {
+        let Some(program) = &self.program else { return Vec::new() };
+        let uses =
+            program.uses.iter().filter_map(|use_| Some(self.feature_line(program, use_, self.entry(use_)?)));
+        let crosses = program.late.iter().filter_map(|late| match late {
+            Late::Cross { names, target, .. } => Some((names, *target)),
+            Late::Age { .. } => None,
+        });
+        let crosses = crosses.zip(&self.spec.text.cross).map(|((names, target), text)| {
+            let (tensor, columns) = self.place(program, target);
+            ProgramLine {
+                features: names.clone(),
+                operands: names.clone(),
+                kind: "cross".to_owned(),
+                list: String::new(),
+                missing: None,
+                operations: vec![hash_text("hash", &text.get_ref().hash)],
+                tensor: Some(tensor),
+                columns,
+                padding: Vec::new(),
+            }
+        });
+        uses.chain(crosses).collect()
     }
 
-    fn describe_features(&self, program: &Program, rows: &mut Vec<[String; 4]>) {
-        for (index, field) in program.fields.iter().enumerate() {
-            for use_ in program.uses.get(field.uses.clone()).unwrap_or_default() {
-                let need = if program.required.contains(index) { "" } else { "?" };
-                let target = use_
-                    .target
-                    .map_or_else(|| "(crosses and ages)".to_owned(), |target| self.place(program, target));
-                rows.push([
-                    field.name.clone(),
-                    format!("{}{need}", field.kind.name()),
-                    use_.ops_text.clone(),
-                    target,
-                ]);
-            }
-        }
-        for late in &program.late {
-            if let Late::Cross { names, buckets, target, .. } = late {
-                let ops = format!("cross, hash mod {}", buckets.count());
-                rows.push([names.join(" × "), "cross".to_owned(), ops, self.place(program, *target)]);
-            }
+    /// The `[[feature]]` that a use was compiled from.
+    pub(super) fn entry(&self, use_: &Use) -> Option<&FeatureText> {
+        self.spec.text.feature.get(use_.entry).map(toml::Spanned::get_ref)
+    }
+
+    fn feature_line(&self, program: &Program, use_: &Use, text: &FeatureText) -> ProgramLine {
+        let unit = if text.unit == Some(TimeUnit::Milliseconds) { "_ms" } else { "" };
+        let place = use_.target.map(|target| self.place(program, target));
+        ProgramLine {
+            features: vec![text.name.clone()],
+            kind: format!("{}{unit}", text.kind.name()),
+            list: text.list.map_or_else(String::new, list_text),
+            missing: missing_text(text),
+            operations: operations(text, &use_.pipeline),
+            operands: age_until(text).map(str::to_owned).into_iter().collect(),
+            columns: place.as_ref().and_then(|(_, columns)| *columns),
+            tensor: place.map(|(tensor, _)| tensor),
+            padding: use_.padding.iter().map(|padding| self.place(program, padding.target).0).collect(),
         }
     }
 
-    fn place(&self, program: &Program, target: Target) -> String {
-        let data = self.spec.inputs.iter().filter(|input| input.offsets_of.is_none());
-        let name = data.map(|input| input.name.as_str()).nth(target.column).unwrap_or_default();
-        match (program.columns.get(target.column), target.width) {
-            (Some(ColumnPlan::Jagged), _) => format!("{name} (jagged)"),
-            (_, 1) => format!("{name}[{}]", target.offset),
-            (_, width) => format!("{name}[{}:{}]", target.offset, target.offset + width),
-        }
+    fn place(&self, program: &Program, target: Target) -> (String, Option<(usize, usize)>) {
+        let mut data = self.spec.inputs.iter().filter(|input| input.offsets_of.is_none());
+        let tensor = data.nth(target.column).map_or_else(String::new, |input| input.name.clone());
+        let jagged = matches!(program.columns.get(target.column), Some(ColumnPlan::Jagged));
+        (tensor, (!jagged).then_some((target.offset, target.offset + target.width)))
     }
 }
 
-/// Columns as wide as their widest cell, two spaces apart.
-fn table(head: &[&str; 4], rows: &[[String; 4]], out: &mut String) {
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain(head.get(column).map(|cell| cell.len())).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..4).map(width).collect();
-    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
-        let mut text = String::new();
-        for (cell, width) in cells.zip(&widths) {
-            let _ = write!(text, "{cell:width$}  ");
-        }
-        let _ = writeln!(out, "{}", text.trim_end());
-    };
-    line(&mut head.iter().copied());
-    for row in rows {
-        line(&mut row.iter().map(String::as_str));
-    }
+/// The feature that ends the age that an operation takes.
+pub(super) fn age_until(text: &FeatureText) -> Option<&str> {
+    text.ops
+        .iter()
+        .find_map(|op| if let OpText::Age { until, .. } = op { Some(until.as_str()) } else { None })
 }

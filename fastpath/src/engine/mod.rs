@@ -1,9 +1,12 @@
 //! A raw request in, the raw bytes of its answer out: which model it is for, how its rows are decoded, and
 //! how its answer is written.
 
-mod describe;
+pub mod describe;
+pub mod explain;
 pub mod feature_statistics;
 pub mod model;
+mod parsed;
+mod probe;
 pub mod reply;
 pub mod routes;
 pub mod run;
@@ -26,6 +29,7 @@ use crate::wire::predict_request::PredictRequest;
 use feature_statistics::Source;
 pub use model::Model;
 use model::OutputSelection;
+pub use parsed::RowsRequest;
 use reply::{Reply, ReplyForm};
 pub use routes::Routes;
 
@@ -142,10 +146,7 @@ impl Engine {
     /// # Errors
     /// The call is refused now; nothing will come through the outbox.
     pub fn submit(&self, method: Method, message: &[u8], caller: Caller) -> Result<Arc<Ticket>, Status> {
-        let Decoded { version, request } = self.decode(method, message, caller)?;
-        let ticket = Arc::clone(&request.ticket);
-        version.queue.push(request, Instant::now())?;
-        Ok(ticket)
+        Self::push(self.decode(method, message, caller)?)
     }
 
     /// The first half of `submit`, for a caller who queues many at once.
@@ -154,29 +155,20 @@ impl Engine {
     /// The call is refused now; nothing will come through the outbox.
     pub fn decode(&self, method: Method, message: &[u8], caller: Caller) -> Result<Decoded, Status> {
         let began = Instant::now();
-        if self.draining.load(Ordering::Relaxed) {
-            return Err(self.refuse(Status::overloaded("The server is shutting down; try another one.", 0)));
-        }
+        self.check_open()?;
         match method {
             Method::ModelInfer => {
                 let request = InferRequest::parse(message).map_err(|error| self.refuse(error.into()))?;
-                if let Some(field) = request.refused_parameter() {
-                    let message =
-                        format!("{field} is not supported; send and receive whole tensors in the messages.");
-                    return Err(self.refuse(Status::invalid(field, message)));
-                }
-                let version = self.version(request.model_name, request.model_version)?;
-                let names = request.outputs.iter().map(|output| output.name);
-                let outputs = Self::told(&version, version.model.select_outputs(names))?;
-                let block = version.model.decode_infer_watched(&request, version.observer());
-                let asked = (ReplyForm::Infer, request.id, outputs);
-                self.decoded(version, ("inputs", block), asked, caller, began)
+                self.decode_infer(&request, caller, began)
             }
             Method::Predict => {
                 let request = PredictRequest::parse(message).map_err(|error| self.refuse(error.into()))?;
                 let version = self.version(request.model_name, request.model_version)?;
-                let outputs =
-                    Self::told(&version, version.model.select_outputs(request.outputs.iter().copied()))?;
+                let outputs = Self::told(
+                    &version,
+                    began,
+                    version.model.select_outputs(request.outputs.iter().copied()),
+                )?;
                 let most_rows = version.model.spec.max_batch_rows;
                 let block = version.model.decode_predict_watched(&request, most_rows, version.observer());
                 let rows_field = if request.columns.is_empty() { "examples" } else { "columns" };
@@ -213,13 +205,13 @@ impl Engine {
             }
             Status::from(error)
         });
-        let block = Self::told(&version, block)?;
+        let block = Self::told(&version, began, block)?;
         let allowed = 1..=version.model.spec.max_batch_rows;
         let counted = version.model.check_rows(rows_field, block.rows, allowed);
-        Self::told(&version, counted.map_err(Status::from))?;
+        Self::told(&version, began, counted.map_err(Status::from))?;
         let enqueued = Instant::now();
         let timeout = caller.timeout.unwrap_or(self.timeouts.default).min(self.timeouts.max);
-        let ticket = version.queue.ticket(caller.outbox, caller.token, began + timeout);
+        let ticket = version.queue.ticket(caller.outbox, caller.token, began, began + timeout);
         let decode_ns = u64::try_from((enqueued - began).as_nanos()).unwrap_or(u64::MAX);
         let reply = Reply { form, id: id.into(), outputs, version: Arc::clone(&version) };
         let request = Request { block, reply, ticket, enqueued, decode_ns, alone: false };
@@ -230,6 +222,13 @@ impl Engine {
         self.routes.find(name, version).map_err(|status| self.refuse(status))
     }
 
+    fn check_open(&self) -> Result<(), Status> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err(self.refuse(Status::overloaded("The server is shutting down; try another one.", 0)));
+        }
+        Ok(())
+    }
+
     /// Counts a refusal that no model version is to blame for.
     fn refuse(&self, status: Status) -> Status {
         self.metrics.count_unrouted(status.code);
@@ -237,8 +236,8 @@ impl Engine {
     }
 
     /// Counts a refusal with the version that it is about.
-    fn told<T>(version: &Version, result: Result<T, Status>) -> Result<T, Status> {
-        result.inspect_err(|status| version.metrics.count(status.code, 1))
+    fn told<T>(version: &Version, began: Instant, result: Result<T, Status>) -> Result<T, Status> {
+        result.inspect_err(|status| version.metrics.count(status.code, 1, began.elapsed()))
     }
 
     /// Refuses new calls from now on; accepted ones finish.

@@ -1,5 +1,6 @@
 //! A model version as the engine sees it: what callers send, what forward takes, what it gives.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -8,8 +9,9 @@ use smallvec::SmallVec;
 use crate::batch::{ColumnLayout, OffsetType};
 use crate::features::program::{ColumnPlan, FieldShape};
 use crate::features::statistics::{Baseline, Observer, Watch};
-use crate::features::{Program, RowBlock, RowsError, columns, compile, examples, tensors};
+use crate::features::{Program, RowBlock, RowsError, columns, compile, examples, json_rows, tensors};
 use crate::spec::error::nearest;
+use crate::spec::model::PaddingOf;
 use crate::spec::text::FeatureType;
 use crate::spec::{InputSpec, ModelSpec, SpecError};
 use crate::status::Status;
@@ -47,6 +49,7 @@ pub struct TensorInfo {
     pub shape: Vec<i64>,
     /// The jagged input whose offsets this is.
     pub offsets_of: Option<String>,
+    pub padding_of: Option<PaddingOf>,
 }
 
 /// The places of the wanted outputs among the model's; all of them in order is the usual case.
@@ -138,15 +141,7 @@ impl Model {
         most_rows: usize,
         observer: Option<&dyn Observer>,
     ) -> Result<RowBlock, RowsError> {
-        let Some(program) = &self.program else {
-            return Err(RowsError::request(
-                "model_name",
-                format!(
-                    "Model {:?} has no features, so Predict cannot score it; send its tensors to ModelInfer.",
-                    self.spec.name
-                ),
-            ));
-        };
+        let program = self.features()?;
         let template = examples::template(program, request.context.as_deref())?;
         let watch = Watch { observer, context: request.context.as_deref() };
         match (request.examples.is_empty(), request.columns.is_empty()) {
@@ -165,6 +160,38 @@ impl Model {
                 "The request has both examples and columns; send one of them.",
             )),
         }
+    }
+
+    /// The rows of a JSON request, each a text of its own.
+    pub fn decode_json(&self, context: Option<&str>, rows: &[&str]) -> Result<RowBlock, RowsError> {
+        self.decode_json_watched(context, rows, None)
+    }
+
+    /// `decode_json`, of rows that `observer` may look at.
+    pub fn decode_json_watched(
+        &self,
+        context: Option<&str>,
+        rows: &[&str],
+        observer: Option<&dyn Observer>,
+    ) -> Result<RowBlock, RowsError> {
+        let program = self.features()?;
+        let template = json_rows::template(program, context)?;
+        self.check_rows("rows", rows.len(), 0..=self.spec.max_batch_rows)?;
+        let block = json_rows::decode(program, template, rows)?;
+        Watch::by(observer).json(program, context, rows);
+        Ok(block)
+    }
+
+    fn features(&self) -> Result<&Program, RowsError> {
+        self.program.as_ref().ok_or_else(|| {
+            RowsError::request(
+                "model_name",
+                format!(
+                    "Model {:?} has no features, so Predict cannot score it; send its tensors to ModelInfer.",
+                    self.spec.name
+                ),
+            )
+        })
     }
 
     /// Whether a request may have so many rows; `field` is the path to blame.
@@ -234,9 +261,16 @@ impl Model {
                 FieldShape::List => vec![-1, -1],
                 FieldShape::Fixed(length) => vec![-1, length as i64],
             };
-            TensorInfo { name: field.name.clone(), datatype, shape, offsets_of: None }
+            TensorInfo { name: field.name.clone(), datatype, shape, offsets_of: None, padding_of: None }
         });
         fields.collect()
+    }
+
+    /// Of each feature what its datatype does not tell: its type, the unit of a timestamp, and whether it is a list.
+    #[must_use]
+    pub fn feature_kinds(&self) -> BTreeMap<String, String> {
+        let fields = self.program.iter().flat_map(|program| &program.fields);
+        fields.map(|field| (field.name.clone(), field.type_name())).collect()
     }
 
     /// The arguments of forward.
@@ -255,6 +289,7 @@ impl Model {
             datatype: input.datatype,
             shape: shape(argument, input),
             offsets_of: input.offsets_of.clone(),
+            padding_of: input.padding_of.clone(),
         };
         self.arguments.iter().zip(&self.spec.inputs).map(info).collect()
     }
@@ -266,6 +301,7 @@ impl Model {
             datatype: output.datatype,
             shape: rows_of(&output.dims),
             offsets_of: None,
+            padding_of: None,
         };
         self.spec.outputs.iter().map(info).collect()
     }

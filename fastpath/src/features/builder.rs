@@ -8,6 +8,7 @@ use super::hash::{CROSS_KEY, fingerprint_cat64};
 use super::number::Number;
 use super::place::{Buffer, Place, slot_value};
 use super::program::{Bits, ColumnPlan, Field, Late, Program, Use};
+use super::range::Held;
 use super::rows::{Column, Dims, RowBlock};
 use super::template::{Template, TemplateColumn};
 
@@ -105,6 +106,20 @@ impl<'p> Builder<'p> {
 
     #[inline(never)]
     fn put_by_uses(&mut self, row: usize, field: &Field, cell: Cell<'_>) -> Result<(), Fault> {
+        let Some(range) = &field.range else { return self.put_held(row, field, cell) };
+        match range.hold(cell)? {
+            Held::Cell => self.put_held(row, field, cell),
+            Held::Values(values) => self.put_held(row, field, range.cell(&values)),
+            // Fixed columns and slots have the template's values already.
+            Held::Missing => {
+                self.leave_out(field);
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts values that no range judges any more.
+    fn put_held(&mut self, row: usize, field: &Field, cell: Cell<'_>) -> Result<(), Fault> {
         if let Some(slot) = field.slot {
             let value = slot_value(field, cell)?;
             if let Some(word) = self.slots.get_mut(row * self.template.slots.len() + slot) {
@@ -135,12 +150,16 @@ impl<'p> Builder<'p> {
     }
 
     #[inline]
-    pub fn put_use(&mut self, row: usize, field: &Field, use_: &Use, cell: Cell<'_>) -> Result<(), Fault> {
+    fn put_use(&mut self, row: usize, field: &Field, use_: &Use, cell: Cell<'_>) -> Result<(), Fault> {
         let buffer = use_
             .target
             .filter(|_| !use_.late)
             .and_then(|target| self.columns.get_mut(target.column).map(|buffer| (buffer, target)));
-        Place { buffer, row, use_ }.put(field.kind, cell)
+        let kept = Place { buffer, row, use_ }.put(field.kind, cell)?;
+        for padding in &use_.padding {
+            padding.put(&mut self.columns, row, kept);
+        }
+        Ok(())
     }
 
     /// Runs what needs complete rows, and hands the rows over.
@@ -193,7 +212,8 @@ fn late_step(late: &Late, slots: &[u64], row: usize, columns: &mut [Buffer]) -> 
         }
     };
     let Some(buffer) = columns.get_mut(target.column) else { return Ok(()) };
-    pipeline.number(number, buffer.place(row, target.offset_bytes, pipeline.element.size_bytes()))
+    let out = buffer.place(row, target.offset_bytes, pipeline.element.size_bytes() * target.width);
+    pipeline.put(pipeline.number(number)?, out)
 }
 
 fn late_name(late: &Late, program: &Program) -> String {

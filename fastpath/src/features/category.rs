@@ -73,8 +73,8 @@ impl Hasher {
 #[derive(Clone, Debug)]
 pub struct Vocabulary {
     places: Places,
-    /// Buckets for unknown values, after the known ones; none: unknown values are errors.
-    unknown: Option<Buckets>,
+    /// Hashes unknown values to buckets after the known ones; none: unknown values are errors.
+    unknown: Option<Hasher>,
 }
 
 #[derive(Clone, Debug)]
@@ -86,10 +86,10 @@ enum Places {
 impl Vocabulary {
     /// None where a value stands twice.
     #[must_use]
-    pub fn ints(values: &[i64], oov_buckets: u64) -> Option<Self> {
+    pub fn ints(values: &[i64], oov_buckets: u64, ints: IntsAs) -> Option<Self> {
         let places: HashMap<_, _, _> = values.iter().copied().zip(0..).collect();
         let distinct = places.len() == values.len();
-        distinct.then_some(Self { places: Places::Ints(places), unknown: buckets(oov_buckets) })
+        distinct.then_some(Self { places: Places::Ints(places), unknown: oov_hasher(oov_buckets, ints) })
     }
 
     /// None where a value stands twice.
@@ -98,7 +98,8 @@ impl Vocabulary {
         let mut count = 0;
         let places: HashMap<_, _, _> = values.inspect(|_| count += 1).map(Box::from).zip(0..).collect();
         let distinct = places.len() == count;
-        distinct.then_some(Self { places: Places::Bytes(places), unknown: buckets(oov_buckets) })
+        let unknown = oov_hasher(oov_buckets, IntsAs::default());
+        distinct.then_some(Self { places: Places::Bytes(places), unknown })
     }
 
     /// Known values.
@@ -118,7 +119,7 @@ impl Vocabulary {
     /// One more than the largest id.
     #[must_use]
     pub fn ids(&self) -> u64 {
-        self.len() as u64 + self.unknown.map_or(0, Buckets::count)
+        self.len() as u64 + self.unknown.as_ref().map_or(0, |hasher| hasher.buckets.count())
     }
 
     #[inline]
@@ -126,7 +127,7 @@ impl Vocabulary {
         let Places::Ints(places) = &self.places else { return Err(FaultKind::NotInVocabulary.into()) };
         match places.get(&value) {
             Some(place) => Ok(*place),
-            None => self.unknown(|| farmhash64_u64(value.cast_unsigned())),
+            None => self.unknown(|hasher| hasher.int(value)),
         }
     }
 
@@ -135,18 +136,20 @@ impl Vocabulary {
         let Places::Bytes(places) = &self.places else { return Err(FaultKind::NotInVocabulary.into()) };
         match places.get(value) {
             Some(place) => Ok(*place),
-            None => self.unknown(|| farmhash64(value)),
+            None => self.unknown(|hasher| hasher.bytes(value)),
         }
     }
 
-    fn unknown(&self, hash: impl FnOnce() -> u64) -> Result<i64, Fault> {
-        let buckets = self.unknown.ok_or(FaultKind::NotInVocabulary)?;
-        Ok(self.len() as i64 + buckets.of(hash()).cast_signed())
+    fn unknown(&self, hash: impl FnOnce(&Hasher) -> i64) -> Result<i64, Fault> {
+        let hasher = self.unknown.as_ref().ok_or(FaultKind::NotInVocabulary)?;
+        Ok(self.len() as i64 + hash(hasher))
     }
 }
 
-fn buckets(count: u64) -> Option<Buckets> {
-    NonZeroU64::new(count).map(Buckets::new)
+/// farmhash64, as TensorFlow's `StaticVocabularyTable`; none of no buckets.
+fn oov_hasher(buckets: u64, ints: IntsAs) -> Option<Hasher> {
+    let buckets = Buckets::new(NonZeroU64::new(buckets)?);
+    Some(Hasher { function: HashFunction::Farmhash64, ints, buckets })
 }
 
 #[cfg(test)]
@@ -163,13 +166,13 @@ mod tests {
 
     #[test]
     fn without_buckets_an_unknown_value_is_an_error() {
-        let vocabulary = Vocabulary::ints(&[7, 9], 0).unwrap();
+        let vocabulary = Vocabulary::ints(&[7, 9], 0, IntsAs::Bytes).unwrap();
         assert_eq!(vocabulary.int(9), Ok(1));
         assert_eq!(vocabulary.int(8), Err(FaultKind::NotInVocabulary.into()));
     }
 
     #[test]
     fn a_value_that_stands_twice_is_no_vocabulary() {
-        assert!(Vocabulary::ints(&[7, 7], 0).is_none());
+        assert!(Vocabulary::ints(&[7, 7], 0, IntsAs::Bytes).is_none());
     }
 }

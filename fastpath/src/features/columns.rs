@@ -39,7 +39,7 @@ pub fn decode(
 }
 
 /// Puts columns that have equal numbers of rows into a new block.
-pub(super) fn fill(
+pub fn fill(
     program: &Program,
     template: Cow<'_, Template>,
     rows: usize,
@@ -116,7 +116,7 @@ pub(super) fn visit_row(
 }
 
 /// A column whose values can be had by index.
-pub(super) struct Parsed<'a> {
+pub struct Parsed<'a> {
     pub name: &'a str,
     pub values: Values<'a>,
     /// Values of each row; empty: `per_row` in each.
@@ -127,7 +127,7 @@ pub(super) struct Parsed<'a> {
     pub place: fn(usize) -> Place,
 }
 
-pub(super) enum Values<'a> {
+pub enum Values<'a> {
     None,
     Floats(Cow<'a, [u8]>),
     Doubles(Cow<'a, [u8]>),
@@ -215,7 +215,8 @@ impl<'a> Parsed<'a> {
         Ok(parsed)
     }
 
-    pub(super) fn rows(&self) -> usize {
+    #[must_use]
+    pub fn rows(&self) -> usize {
         if self.lengths.is_empty() {
             self.values.len().checked_div(self.per_row).unwrap_or(0)
         } else {

@@ -5,14 +5,14 @@ use std::sync::atomic::AtomicU16;
 use hashbrown::HashMap;
 
 use super::category::{HashFunction, Hasher};
-use super::compile_ops::{Compiled, compile_ops, hash_of};
+use super::compile_ops::{Compiled, Width, compile_ops, hash_of};
 use super::default::DefaultValue;
 use super::layout::Layout;
 use super::list_form::ListForm;
-use super::ops_text::ops_text;
 use super::pipeline::{Element, Head, Pipeline};
 use super::program::{Bits, Field, FieldShape, Late, MAX_FEATURES, Program, Use};
 use super::quick::Quick;
+use super::range::Range;
 use super::template::Template;
 use crate::spec::error::{Fault, nearest};
 use crate::spec::model::{ModelSpec, check_name};
@@ -41,6 +41,7 @@ pub fn compile(spec: &ModelSpec) -> Result<Program, Fault> {
 struct Draft<'s> {
     text: &'s FeatureText,
     use_: Use,
+    range: Option<Range>,
     default: Option<DefaultValue>,
     age: Option<(String, AgeUnit)>,
 }
@@ -48,6 +49,8 @@ struct Draft<'s> {
 struct Compiler<'s> {
     spec: &'s ModelSpec,
     layout: Layout,
+    /// `[[feature]]` tables so far.
+    entries: usize,
     /// By distinct name, in the order of first appearance.
     fields: Vec<(String, Vec<Draft<'s>>)>,
     slots: Vec<String>,
@@ -57,7 +60,7 @@ struct Compiler<'s> {
 impl<'s> Compiler<'s> {
     fn new(spec: &'s ModelSpec) -> Result<Self, Fault> {
         let layout = Layout::new(&spec.inputs)?;
-        Ok(Self { spec, layout, fields: Vec::new(), slots: Vec::new(), late: Vec::new() })
+        Ok(Self { spec, layout, entries: 0, fields: Vec::new(), slots: Vec::new(), late: Vec::new() })
     }
 
     fn feature(&mut self, text: &'s FeatureText) -> Result<(), Fault> {
@@ -70,45 +73,56 @@ impl<'s> Compiler<'s> {
             Some(to) => self.layout.element(to)?,
             None => Element::Fp64,
         };
-        let Compiled { head, ops, gives_float, age } = compile_ops(self.spec, text)?;
+        let Compiled { head, ops, row, width, gives_float, age } = compile_ops(self.spec, text)?;
         if text.to.is_some() && gives_float && element.is_integer() {
             return Err(Fault::new(format!(
                 "feature `{name}` gives floating-point numbers, which an integer input cannot take; \
-                 add bucketize, or send it to a floating-point input"
+                 add bucketize or cast, or send it to a floating-point input"
             )));
         }
-        let list = ListForm::of(text, element)?;
+        let list = ListForm::of(text, element, !row.is_empty())?;
         if age.is_some() && list != ListForm::Scalar {
             return Err(Fault::new(format!("feature `{name}` is a list, of which no age can be taken")));
         }
-        let default = DefaultValue::of(text)?;
-        let target = match &text.to {
-            Some(to) => Some(self.layout.take(to, name, &list)?),
-            None => None,
-        };
-        let pipeline = Pipeline { head, ops: ops.into(), element };
-        let draft = Draft {
-            text,
-            use_: Use { pipeline, list, target, late: age.is_some(), ops_text: ops_text(text) },
-            default,
-            age,
-        };
-        match self.fields.iter_mut().find(|(other, _)| other == name) {
-            None => self.fields.push((name.clone(), vec![draft])),
-            Some((_, drafts)) => {
-                let same = drafts.iter().all(|other| {
-                    other.text.kind == text.kind
-                        && other.text.unit == text.unit
-                        && other.use_.list.shape() == draft.use_.list.shape()
-                });
-                if !same {
-                    return Err(Fault::new(format!(
-                        "feature `{name}` is there twice with different type, unit or list; what callers send must be one thing"
-                    )));
-                }
-                drafts.push(draft);
+        let (mut target, mut padding) = (None, Box::default());
+        if let Some(to) = &text.to {
+            let width = match width {
+                Width::One => Some(1),
+                Width::Exactly(width) => Some(width),
+                Width::Any => None,
+            };
+            target = Some(self.layout.take(to, name, &list, width)?);
+            if let ListForm::Padded { max, .. } = list {
+                padding = self.layout.take_padding(to, max);
             }
         }
+        let pipeline = Pipeline { head, ops: ops.into(), row: row.into(), element };
+        let (range, default) = (Range::of(text)?, DefaultValue::of(text)?);
+        let late = age.is_some();
+        let use_ = Use { pipeline, list, padding, target, late, entry: self.entries };
+        self.entries += 1;
+        self.join(Draft { text, use_, range, default, age })
+    }
+
+    /// Adds a use to those of the same name.
+    fn join(&mut self, draft: Draft<'s>) -> Result<(), Fault> {
+        let name = &draft.text.name;
+        let Some((_, drafts)) = self.fields.iter_mut().find(|(other, _)| other == name) else {
+            self.fields.push((name.clone(), vec![draft]));
+            return Ok(());
+        };
+        let same = drafts.iter().all(|other| {
+            other.text.kind == draft.text.kind
+                && other.text.unit == draft.text.unit
+                && other.use_.list.shape() == draft.use_.list.shape()
+                && other.range == draft.range
+        });
+        if !same {
+            return Err(Fault::new(format!(
+                "feature `{name}` is there twice with different type, unit, list or range; what callers send must be one thing"
+            )));
+        }
+        drafts.push(draft);
         Ok(())
     }
 
@@ -193,8 +207,8 @@ impl<'s> Compiler<'s> {
             )));
         }
         let element = self.layout.element(&text.to)?;
-        let target = self.layout.take(&text.to, &name, &ListForm::Scalar)?;
-        let pipeline = Pipeline { head: Head::Number, ops: Box::new([]), element };
+        let target = self.layout.take(&text.to, &name, &ListForm::Scalar, None)?;
+        let pipeline = Pipeline { head: Head::Number, ops: Box::new([]), row: Box::new([]), element };
         self.late.push(Late::Cross { names: text.features.clone(), slots, buckets, pipeline, target });
         Ok(())
     }
@@ -222,6 +236,7 @@ impl<'s> Compiler<'s> {
                 unit: first.text.unit.unwrap_or_default(),
                 uses: from..from + drafts.len(),
                 slot: self.slots.iter().position(|slot| *slot == name),
+                range: first.range.clone(),
                 quick: None,
                 name,
             };

@@ -2,14 +2,17 @@
 
 use std::num::NonZeroU64;
 
-use super::category::{HashFunction, Hasher, Vocabulary};
+use super::category::{HashFunction, Hasher};
+use super::compile_number::{id_policy, number_op};
+use super::compile_row::row_op;
+use super::compile_vocabulary::vocabulary;
 use super::hash::Buckets;
 use super::number::NumberOp;
 use super::ops_text::op_name;
 use super::pipeline::Head;
+use super::row_op::{RowOp, RowStep};
 use super::time::TimePart;
 use crate::spec::error::Fault;
-use crate::spec::files::find_file;
 use crate::spec::model::ModelSpec;
 use crate::spec::text::{AgeUnit, FeatureText, FeatureType, HashName, HashText, OpText};
 
@@ -17,16 +20,29 @@ use crate::spec::text::{AgeUnit, FeatureText, FeatureType, HashName, HashText, O
 pub(super) struct Compiled {
     pub head: Head,
     pub ops: Vec<NumberOp>,
+    pub row: Vec<RowStep>,
+    /// Of the result.
+    pub width: Width,
     /// Whether the result is a floating-point number rather than an integer.
     pub gives_float: bool,
     pub age: Option<(String, AgeUnit)>,
 }
 
+impl Compiled {
+    /// Adds an operation on each of the values that there are by then.
+    fn push(&mut self, op: NumberOp) {
+        match self.row.last_mut() {
+            Some(step) => step.then.push(op),
+            None => self.ops.push(op),
+        }
+    }
+}
+
 /// What stands between two operations.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Float,
-    /// An int or bool as sent, on which category operations work.
+    /// An int as sent, on which category operations work.
     Int,
     Text,
     Time,
@@ -34,7 +50,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Float => "a float",
             Self::Int => "an int",
@@ -42,6 +58,37 @@ impl Kind {
             Self::Time => "a timestamp",
             Self::Id => "an id",
         }
+    }
+
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Float | Self::Int | Self::Id)
+    }
+}
+
+/// How many values a row has between two operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Width {
+    One,
+    Exactly(usize),
+    Any,
+}
+
+/// One operation in its place.
+pub(super) struct Step<'s> {
+    pub spec: &'s ModelSpec,
+    pub text: &'s FeatureText,
+    pub op: &'s OpText,
+    /// Whether it gets values as they were sent.
+    pub first: bool,
+    /// What it gets.
+    pub kind: Kind,
+    pub width: Width,
+}
+
+impl Step<'_> {
+    /// The error of an operation that takes something else.
+    pub fn refuse<T>(&self, takes: &str) -> Result<T, Fault> {
+        Err(Fault::new(format!("{} takes {takes}, but gets {}", op_name(self.op), self.kind.name())))
     }
 }
 
@@ -53,9 +100,15 @@ pub(super) fn compile_ops(spec: &ModelSpec, text: &FeatureText) -> Result<Compil
         FeatureType::String | FeatureType::Bytes => Kind::Text,
         FeatureType::Timestamp => Kind::Time,
     };
-    let mut compiled = Compiled { head: Head::Number, ops: Vec::new(), gives_float: false, age: None };
+    let width = match text.list {
+        None => Width::One,
+        Some(list) => list.length.map_or(Width::Any, |length| Width::Exactly(length as usize)),
+    };
+    let (head, ops, row) = (Head::Number, Vec::new(), Vec::new());
+    let mut compiled = Compiled { head, ops, row, width, gives_float: false, age: None };
     for (index, op) in text.ops.iter().enumerate() {
-        kind = step(spec, text, op, index, kind, &mut compiled)
+        let step = Step { spec, text, op, first: index == 0, kind, width: compiled.width };
+        kind = compile_step(&step, &mut compiled)
             .map_err(|fault| Fault::new(format!("feature `{}`: {}", text.name, fault.message)))?;
     }
     if kind == Kind::Text && text.to.is_some() {
@@ -69,123 +122,91 @@ pub(super) fn compile_ops(spec: &ModelSpec, text: &FeatureText) -> Result<Compil
 }
 
 /// Adds one operation; gives the kind of its result.
-fn step(
-    spec: &ModelSpec,
-    text: &FeatureText,
-    op: &OpText,
-    index: usize,
-    kind: Kind,
-    out: &mut Compiled,
-) -> Result<Kind, Fault> {
-    let name = op_name(op);
-    let refuse = |takes: &str| Err(Fault::new(format!("{name} takes {takes}, but gets {}", kind.name())));
-    let first = index == 0;
-    match (op, kind) {
+fn compile_step(step: &Step<'_>, out: &mut Compiled) -> Result<Kind, Fault> {
+    if let Some(kind) = head_op(step, out)? {
+        return Ok(kind);
+    }
+    if let Some((op, kind, width)) = row_op(step)? {
+        if matches!(op, RowOp::FeatureHasher { .. }) {
+            out.head = Head::SignedHash;
+        }
+        out.row.push(RowStep { op, then: Vec::new() });
+        out.width = width;
+        return Ok(kind);
+    }
+    match (step.op, step.kind) {
+        (OpText::Identity { size, outside, default }, Kind::Int | Kind::Id) => {
+            out.push(NumberOp::Identity { size: *size, outside: id_policy(*size, *outside, *default)? });
+            Ok(Kind::Id)
+        }
+        (OpText::Offset { add }, Kind::Int | Kind::Id) => {
+            out.push(NumberOp::Offset { add: *add });
+            Ok(Kind::Id)
+        }
+        (OpText::Table { values }, Kind::Int | Kind::Id) => {
+            if values.is_empty() {
+                return Err(Fault::new("table has no values; it needs at least one"));
+            }
+            out.push(NumberOp::Table { values: values.clone().into() });
+            Ok(Kind::Float)
+        }
+        (OpText::Identity { .. } | OpText::Offset { .. } | OpText::Table { .. }, _) => {
+            step.refuse("an int or an id")
+        }
+        (_, Kind::Text) => step.refuse("a number"),
+        (_, Kind::Time) => {
+            step.refuse("a number; take hour, weekday, day, month, cycle or age of the timestamp first")
+        }
+        _ => {
+            let op = number_op(step.op)?;
+            let gives = match op {
+                NumberOp::Bucketize { .. } | NumberOp::ToInt => Kind::Id,
+                _ => Kind::Float,
+            };
+            out.push(op);
+            Ok(gives)
+        }
+    }
+}
+
+/// An operation that takes values as they were sent; none where it is not one.
+fn head_op(step: &Step<'_>, out: &mut Compiled) -> Result<Option<Kind>, Fault> {
+    let Step { spec, text, op, first, kind, .. } = *step;
+    Ok(Some(match (op, kind) {
         (OpText::Hash(hash), Kind::Int | Kind::Text) if first => {
             out.head = Head::Hash(hash_of(hash)?);
-            Ok(Kind::Id)
+            Kind::Id
         }
         (OpText::Vocab { .. }, Kind::Int | Kind::Text) if first => {
             out.head = Head::Vocab(vocabulary(spec, text, op)?);
-            Ok(Kind::Id)
+            Kind::Id
         }
-        (OpText::Hash(_) | OpText::Vocab { .. }, _) => refuse("an int, text or bytes as sent"),
+        (OpText::Hash(_) | OpText::Vocab { .. }, _) => return step.refuse("an int, text or bytes as sent"),
         (OpText::Age { until, unit }, Kind::Time) if first => {
             out.age = Some((until.clone(), *unit));
-            Ok(Kind::Float)
+            Kind::Float
         }
-        (
-            OpText::Hour {} | OpText::Weekday {} | OpText::Day {} | OpText::Month {} | OpText::Cycle { .. },
-            Kind::Time,
-        ) if first => {
-            let (part, gives) = time_part(op);
+        (_, Kind::Time) if first => {
+            let Some((part, gives)) = time_part(op) else { return Ok(None) };
             out.head = Head::Time(part, text.unit.unwrap_or_default());
-            Ok(gives)
+            gives
         }
-        (
-            OpText::Age { .. }
-            | OpText::Hour {}
-            | OpText::Weekday {}
-            | OpText::Day {}
-            | OpText::Month {}
-            | OpText::Cycle { .. },
-            _,
-        ) => refuse("a timestamp as sent"),
-        (OpText::Identity { size }, Kind::Int | Kind::Id) if *size > 0 => {
-            out.ops.push(NumberOp::Identity { size: *size });
-            Ok(Kind::Id)
-        }
-        (OpText::Identity { size }, Kind::Int | Kind::Id) => {
-            Err(Fault::new(format!("identity has size = {size}; it must be 1 or more")))
-        }
-        (OpText::Offset { add }, Kind::Int | Kind::Id) => {
-            out.ops.push(NumberOp::Offset { add: *add });
-            Ok(Kind::Id)
-        }
-        (OpText::Identity { .. } | OpText::Offset { .. }, _) => refuse("an int or an id"),
-        (_, Kind::Text) => refuse("a number"),
-        (_, Kind::Time) => {
-            refuse("a number; take hour, weekday, day, month, cycle or age of the timestamp first")
-        }
-        _ => {
-            let op = number_op(op)?;
-            let gives = if matches!(op, NumberOp::Bucketize { .. }) { Kind::Id } else { Kind::Float };
-            out.ops.push(op);
-            Ok(gives)
-        }
-    }
+        (OpText::Age { .. }, _) => return step.refuse("a timestamp as sent"),
+        (op, _) if time_part(op).is_some() => return step.refuse("a timestamp as sent"),
+        _ => return Ok(None),
+    }))
 }
 
-fn number_op(op: &OpText) -> Result<NumberOp, Fault> {
-    Ok(match op {
-        OpText::Clip { min, max } => {
-            let (min, max) = (min.unwrap_or(f64::NEG_INFINITY), max.unwrap_or(f64::INFINITY));
-            // Written so that a NaN bound is refused too.
-            if !(min <= max) {
-                return Err(Fault::new(format!(
-                    "clip has min = {min} and max = {max}; min must not be above max"
-                )));
-            }
-            NumberOp::Clip { min, max }
-        }
-        OpText::Log1p {} => NumberOp::Log1p,
-        OpText::SignedLog {} => NumberOp::SignedLog,
-        OpText::Scale { mul, add } => NumberOp::Scale { mul: *mul, add: *add },
-        OpText::Standardize { mean, std } => {
-            if !(*std > 0.0) || !mean.is_finite() {
-                return Err(Fault::new(format!(
-                    "standardize has mean = {mean} and std = {std}; std must be above 0"
-                )));
-            }
-            NumberOp::Standardize { mean: *mean, std: *std }
-        }
-        OpText::MinMax { min, max } => {
-            if !(max > min) {
-                return Err(Fault::new(format!(
-                    "min_max has min = {min} and max = {max}; max must be above min"
-                )));
-            }
-            NumberOp::MinMax { min: *min, range: max - min }
-        }
-        OpText::Bucketize { boundaries } => {
-            let rising = boundaries.windows(2).all(|pair| matches!(pair, [low, high] if low < high));
-            if boundaries.is_empty() || !rising || boundaries.iter().any(|boundary| boundary.is_nan()) {
-                return Err(Fault::new("bucketize needs one or more boundaries, each above the one before"));
-            }
-            NumberOp::Bucketize { boundaries: boundaries.clone().into() }
-        }
-        _ => return Err(Fault::new(format!("{} takes no number", op_name(op)))),
-    })
-}
-
-fn time_part(op: &OpText) -> (TimePart, Kind) {
-    match op {
+/// A part of a timestamp and its kind; none where the operation takes none.
+fn time_part(op: &OpText) -> Option<(TimePart, Kind)> {
+    Some(match op {
         OpText::Cycle { period, part } => (TimePart::Cycle(*period, *part), Kind::Float),
+        OpText::Hour {} => (TimePart::Hour, Kind::Id),
         OpText::Weekday {} => (TimePart::Weekday, Kind::Id),
         OpText::Day {} => (TimePart::Day, Kind::Id),
         OpText::Month {} => (TimePart::Month, Kind::Id),
-        _ => (TimePart::Hour, Kind::Id),
-    }
+        _ => return None,
+    })
 }
 
 pub(super) fn hash_of(text: &HashText) -> Result<Hasher, Fault> {
@@ -204,58 +225,4 @@ fn buckets_of(count: u64) -> Result<Buckets, Fault> {
         .filter(|count| i64::try_from(count.get()).is_ok())
         .map(Buckets::new)
         .ok_or_else(|| Fault::new(format!("hash.buckets is {count}; it must be 1 to {}", i64::MAX)))
-}
-
-fn vocabulary(spec: &ModelSpec, text: &FeatureText, op: &OpText) -> Result<Vocabulary, Fault> {
-    let OpText::Vocab { values, file, oov_buckets } = op else {
-        return Err(Fault::new("not a vocabulary"));
-    };
-    let lines = match (values, file) {
-        (Some(values), None) => values
-            .iter()
-            .map(|value| match value {
-                toml::Value::String(value) => Ok(value.clone()),
-                toml::Value::Integer(value) => Ok(value.to_string()),
-                other => {
-                    Err(Fault::new(format!("vocab.values holds {other}; it must hold text or integers")))
-                }
-            })
-            .collect::<Result<Vec<_>, _>>()?,
-        (None, Some(file)) => vocabulary_file(spec, file)?,
-        _ => return Err(Fault::new("vocab needs either values or file")),
-    };
-    if lines.is_empty() {
-        return Err(Fault::new("vocab is empty; it needs at least one value"));
-    }
-    let vocabulary = if text.kind == FeatureType::Int {
-        let ints = lines
-            .iter()
-            .map(|line| {
-                line.trim()
-                    .parse()
-                    .map_err(|_| Fault::new(format!("vocab holds {line:?}, which is no 64-bit integer")))
-            })
-            .collect::<Result<Vec<i64>, _>>()?;
-        Vocabulary::ints(&ints, *oov_buckets)
-    } else {
-        Vocabulary::bytes(lines.iter().map(String::as_bytes), *oov_buckets)
-    };
-    vocabulary.ok_or_else(|| Fault::new("vocab holds a value twice"))
-}
-
-/// One value a line. Only files beside the model are read: no separators, no parent folders.
-fn vocabulary_file(spec: &ModelSpec, file: &str) -> Result<Vec<String>, Fault> {
-    if file.is_empty() || file.starts_with('.') || file.contains(['/', '\\', '\0']) {
-        return Err(Fault::new(format!(
-            "vocab.file is {file:?}; it must be the name of a file in the model's folder"
-        )));
-    }
-    let found = find_file(&spec.folders, file)
-        .map_err(|fault| Fault::new(format!("vocab.file {}", fault.message)))?;
-    let path = found.ok_or_else(|| {
-        Fault::new(format!("vocab.file {file:?} is neither in the version's folder nor in the model's"))
-    })?;
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| Fault::new(format!("vocab.file {file:?} cannot be read: {error}")))?;
-    Ok(text.lines().map(str::to_owned).collect())
 }

@@ -133,7 +133,7 @@ fn is_empty(values: FeatureValues<'_>) -> bool {
 
 /// A name that the model does not have.
 #[cold]
-pub(super) fn unknown(program: &Program, place: Place, name: &[u8]) -> Result<(), RowsError> {
+pub fn unknown(program: &Program, place: Place, name: &[u8]) -> Result<(), RowsError> {
     match program.unknown {
         UnknownFeatures::Ignore => Ok(()),
         UnknownFeatures::Error => {

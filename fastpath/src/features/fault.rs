@@ -44,6 +44,32 @@ pub enum FaultKind {
     },
     /// A value that a vocabulary without OOV buckets does not have.
     NotInVocabulary,
+    /// Outside the feature's range.
+    Beyond {
+        min: String,
+        max: String,
+        came: String,
+    },
+    NotANumber,
+    /// A float that no 64-bit integer is.
+    NotWhole {
+        value: String,
+    },
+    SumOverflow,
+    /// JSON that is written rightly and cannot be read: a number out of range, half a surrogate pair.
+    Json {
+        reason: String,
+    },
+    /// An unsigned integer of a training table that 64 bits with a sign cannot hold.
+    TooLarge {
+        value: u64,
+    },
+    /// A null among the values of a list.
+    NullInList,
+    /// A column of a training table that is of another kind than any feature.
+    Untaken {
+        kind: String,
+    },
     Wire(WireError),
 }
 
@@ -82,6 +108,18 @@ impl fmt::Display for FaultKind {
                 write!(out, "is {value}, which {datatype} cannot hold")
             }
             Self::NotInVocabulary => out.write_str("is not in the model's vocabulary"),
+            Self::Beyond { min, max, came } => write!(out, "must be {min} to {max}, but {came} came"),
+            Self::NotANumber => out.write_str("must be a number, but NaN came"),
+            Self::NotWhole { value } => write!(out, "is {value}, which no 64-bit integer can hold"),
+            Self::SumOverflow => out.write_str("adds up to more than a 64-bit integer can hold"),
+            Self::Json { reason } => write!(out, "cannot be read: {reason}"),
+            Self::TooLarge { value } => write!(out, "is {value}, which a 64-bit signed integer cannot hold"),
+            Self::NullInList => out.write_str("has a null inside a list; leave it out"),
+            Self::Untaken { kind } => write!(
+                out,
+                "is of type {kind}; taken are floats, integers, bools, text, bytes, timestamps, dates, \
+                 dictionaries of those, and lists of them"
+            ),
             Self::Wire(error) => write!(out, "cannot be parsed ({error})"),
         }
     }
@@ -98,13 +136,29 @@ pub enum Place {
     Example(usize),
     Column(usize),
     Tensor(usize),
+    /// A row of a JSON request.
+    Row(usize),
+}
+
+impl Place {
+    fn below(self, rows: usize) -> Self {
+        match self {
+            Self::Context => Self::Context,
+            Self::Example(row) => Self::Example(rows + row),
+            Self::Column(row) => Self::Column(rows + row),
+            Self::Tensor(row) => Self::Tensor(rows + row),
+            Self::Row(row) => Self::Row(rows + row),
+        }
+    }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Context => out.write_str("the context"),
-            Self::Example(row) | Self::Column(row) | Self::Tensor(row) => write!(out, "row {row}"),
+            Self::Example(row) | Self::Column(row) | Self::Tensor(row) | Self::Row(row) => {
+                write!(out, "row {row}")
+            }
         }
     }
 }
@@ -137,6 +191,17 @@ impl RowsError {
         Self::Request { field: field.into(), message: message.into() }
     }
 
+    /// The same of rows that begin below so many others.
+    #[must_use]
+    pub fn below(self, rows: usize) -> Self {
+        match self {
+            Self::Feature { place, feature, kind } => {
+                Self::Feature { place: place.below(rows), feature, kind }
+            }
+            other => other,
+        }
+    }
+
     /// The path of the field in the request, as `google.rpc.BadRequest` wants it.
     #[must_use]
     pub fn path(&self) -> Option<String> {
@@ -146,6 +211,7 @@ impl RowsError {
                 Place::Example(row) => format!("examples[{row}].{feature}"),
                 Place::Column(row) => format!("columns.{feature}[{row}]"),
                 Place::Tensor(row) => format!("inputs.{feature}[{row}]"),
+                Place::Row(row) => format!("rows[{row}].{feature}"),
             }),
             Self::Request { field, .. } => Some(field.clone()),
             Self::Wire(_) => None,

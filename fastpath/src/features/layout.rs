@@ -1,10 +1,12 @@
 //! The tensors that features fill: which elements of an input's rows each feature takes.
 
 use super::list_form::ListForm;
+use super::padding::Padding;
 use super::pipeline::Element;
 use super::program::{ColumnPlan, Target};
 use crate::spec::InputSpec;
 use crate::spec::error::{Fault, nearest};
+use crate::spec::model::{PaddingOf, PaddingPart};
 
 /// The inputs that carry data, in order, while features take their elements.
 pub(super) struct Layout(Vec<ColumnDraft>);
@@ -16,6 +18,10 @@ struct ColumnDraft {
     /// Elements of a row so far.
     width: usize,
     jagged_by: Option<String>,
+    /// The input whose padding this one tells from its values.
+    padding_of: Option<PaddingOf>,
+    /// Whether another input tells this one's padding.
+    has_padding: bool,
 }
 
 impl Layout {
@@ -28,15 +34,26 @@ impl Layout {
                     input.datatype.name()
                 ))
             })?;
-            let dims = input.dims.clone();
-            Ok::<_, Fault>(ColumnDraft { name: input.name.clone(), element, dims, width: 0, jagged_by: None })
+            let is_told = |other: &InputSpec| {
+                other.padding_of.as_ref().is_some_and(|padding| padding.input == input.name)
+            };
+            Ok::<_, Fault>(ColumnDraft {
+                name: input.name.clone(),
+                element,
+                dims: input.dims.clone(),
+                width: 0,
+                jagged_by: None,
+                padding_of: input.padding_of.clone(),
+                has_padding: inputs.iter().any(is_told),
+            })
         });
         columns.collect::<Result<_, _>>().map(Self)
     }
 
     fn place(&self, to: &str) -> Result<usize, Fault> {
-        self.0.iter().position(|column| column.name == to).ok_or_else(|| {
-            let names = self.0.iter().map(|column| column.name.as_str());
+        let takes = |column: &&ColumnDraft| column.padding_of.is_none();
+        self.0.iter().position(|column| column.name == to && takes(&column)).ok_or_else(|| {
+            let names = self.0.iter().filter(takes).map(|column| column.name.as_str());
             let hint =
                 nearest(to, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
             Fault::new(format!("`to = \"{to}\"` names no [[input]] that features can fill{hint}"))
@@ -49,8 +66,15 @@ impl Layout {
         Ok(self.0[place].element)
     }
 
-    /// Takes the next elements of each row of the input, or the whole of a jagged one.
-    pub fn take(&mut self, to: &str, feature: &str, form: &ListForm) -> Result<Target, Fault> {
+    /// Takes the next elements of each row of the input, or the whole of a jagged one. `width` is how many where the form
+    /// does not say.
+    pub fn take(
+        &mut self,
+        to: &str,
+        feature: &str,
+        form: &ListForm,
+        width: Option<usize>,
+    ) -> Result<Target, Fault> {
         let column = self.place(to)?;
         let draft = &mut self.0[column];
         let taken = draft.jagged_by.is_some() || (draft.width > 0 && matches!(form, ListForm::Jagged { .. }));
@@ -59,18 +83,37 @@ impl Layout {
                 "feature `{feature}` cannot go to `{to}`: a jagged input takes exactly one feature"
             )));
         }
+        if draft.has_padding && (draft.width > 0 || !matches!(form, ListForm::Padded { .. })) {
+            return Err(Fault::new(format!(
+                "feature `{feature}` cannot go to `{to}`: an input that another has as lengths_of or mask_of takes exactly one padded list"
+            )));
+        }
         let width = match form {
-            ListForm::Scalar => 1,
-            ListForm::Fixed { length } => *length,
-            ListForm::Padded { max, .. } => *max,
             ListForm::Jagged { .. } => {
                 draft.jagged_by = Some(feature.to_owned());
                 0
             }
+            ListForm::Fixed { length } => width.unwrap_or(*length),
+            ListForm::Padded { max, .. } => *max,
+            ListForm::Scalar | ListForm::Together { .. } => width.unwrap_or(1),
         };
         let offset = draft.width;
         draft.width += width;
         Ok(Target { column, offset_bytes: offset * draft.element.size_bytes(), offset, width })
+    }
+
+    /// Takes the tensors that tell the padding of the list in the input `to`, `max` columns wide, from its values.
+    pub fn take_padding(&mut self, to: &str, max: usize) -> Box<[Padding]> {
+        let padding = self.0.iter_mut().enumerate().filter_map(|(column, draft)| {
+            let part = draft.padding_of.as_ref().filter(|padding| padding.input == to)?.part;
+            draft.width = match part {
+                PaddingPart::Lengths => 1,
+                PaddingPart::Mask => max,
+            };
+            let target = Target { column, offset_bytes: 0, offset: 0, width: draft.width };
+            Some(Padding { part, element: draft.element, target })
+        });
+        padding.collect()
     }
 
     /// How the tensors are laid out once every feature has taken its elements.
@@ -82,11 +125,25 @@ impl Layout {
 }
 
 fn column_plan(column: &ColumnDraft) -> Result<ColumnPlan, Fault> {
-    let ColumnDraft { name, element, dims, width, jagged_by } = column;
+    let ColumnDraft { name, element, dims, width, jagged_by, padding_of, .. } = column;
     if jagged_by.is_some() {
         return match dims {
             None => Ok(ColumnPlan::Jagged),
             Some(_) => Err(Fault::new(format!("input `{name}` is jagged, so dims must be left out"))),
+        };
+    }
+    if let Some(PaddingOf { part, input }) = padding_of {
+        let dims = match part {
+            PaddingPart::Lengths => Vec::new(),
+            PaddingPart::Mask => vec![*width as i64],
+        };
+        return if *width > 0 {
+            Ok(ColumnPlan::Fixed { row_bytes: width * element.size_bytes(), dims })
+        } else {
+            Err(Fault::new(format!(
+                "input `{name}` has {} = \"{input}\", but no padded list goes to `{input}`",
+                part.key()
+            )))
         };
     }
     if *width == 0 {

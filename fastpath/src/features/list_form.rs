@@ -12,6 +12,11 @@ pub enum ListForm {
     Fixed {
         length: usize,
     },
+    /// A list of any length whose values operations take together.
+    Together {
+        max: usize,
+        keep: Keep,
+    },
     /// `pad` is the element that fills up short lists.
     Padded {
         max: usize,
@@ -31,11 +36,12 @@ impl ListForm {
         match self {
             Self::Scalar => FieldShape::Scalar,
             Self::Fixed { length } => FieldShape::Fixed(*length),
-            Self::Padded { .. } | Self::Jagged { .. } => FieldShape::List,
+            Self::Together { .. } | Self::Padded { .. } | Self::Jagged { .. } => FieldShape::List,
         }
     }
 
-    pub(super) fn of(text: &FeatureText, element: Element) -> Result<Self, Fault> {
+    /// `together`: an operation takes the list's values together.
+    pub(super) fn of(text: &FeatureText, element: Element, together: bool) -> Result<Self, Fault> {
         let Some(list) = text.list else { return Ok(Self::Scalar) };
         let name = &text.name;
         let size = |what: &str, value: Option<u32>| match value.map(|value| value as usize) {
@@ -45,7 +51,15 @@ impl ListForm {
             value => Ok(value),
         };
         let (max, length) = (size("max", list.max)?, size("length", list.length)?);
+        if together && (list.jagged || list.pad.is_some()) {
+            return Err(Fault::new(format!(
+                "feature `{name}` has a list whose values an operation takes together, so it can be neither jagged nor padded; write {{}}, {{ max, keep }} or {{ length }}"
+            )));
+        }
         match (list, max, length) {
+            (ListText { keep, .. }, max, None) if together => {
+                Ok(Self::Together { max: max.unwrap_or(MAX_LIST), keep })
+            }
             (ListText { jagged: true, pad: None, length: None, keep, .. }, max, None) => {
                 Ok(Self::Jagged { max: max.unwrap_or(MAX_LIST), keep })
             }
@@ -83,7 +97,7 @@ fn pad_element(text: &FeatureText, pad: f64, element: Element) -> Result<Box<[u8
 
 /// The integer that a number of the file is, where a float holds it exactly.
 #[allow(clippy::cast_possible_truncation, reason = "whole, and far inside 64 bits")]
-fn integer(number: f64) -> Option<i64> {
+pub(super) fn integer(number: f64) -> Option<i64> {
     const LARGEST: f64 = 9_007_199_254_740_992.0;
     (number.fract() == 0.0 && number.abs() <= LARGEST).then_some(number as i64)
 }

@@ -1,6 +1,6 @@
 //! The feature program: what turns named features into the model's input tensors.
 //!
-//! `compile` makes a `Program` of a model.toml once; `examples`, `columns` and `tensors` decode the
+//! `compile` makes a `Program` of a model.toml once; `examples`, `columns`, `tensors` and `json_rows` decode the
 //! forms that requests have into the same `rows::RowBlock`. Nothing here waits, locks or logs.
 
 mod builder;
@@ -8,19 +8,29 @@ mod category;
 mod cell;
 pub mod columns;
 mod compile;
+mod compile_number;
 mod compile_ops;
+mod compile_row;
+mod compile_vocabulary;
 mod default;
 pub mod examples;
 pub mod fault;
 pub mod hash;
+pub mod json_rows;
+mod json_values;
 mod layout;
 mod list_form;
+mod normal;
 mod number;
-mod ops_text;
+pub mod ops_text;
+mod padding;
 mod pipeline;
 mod place;
 pub mod program;
+mod quantile;
 mod quick;
+mod range;
+mod row_op;
 pub mod rows;
 pub mod statistics;
 pub mod template;
@@ -28,6 +38,7 @@ pub mod tensors;
 mod time;
 
 pub use compile::compile;
-pub use fault::RowsError;
+pub use fault::{FaultKind, RowsError};
+pub use json_values::non_finite;
 pub use program::Program;
 pub use rows::{Column, RowBlock};

@@ -4,16 +4,20 @@ use half::{bf16, f16};
 
 use super::category::{HashFunction, Hasher, Vocabulary};
 use super::fault::{Fault, FaultKind};
+use super::hash::murmur3_32;
 use super::number::{Number, NumberOp};
+use super::row_op::{self, Numbers, RowStep};
 use super::time::{TimePart, milliseconds};
 use crate::spec::text::{IntsAs, TimeUnit};
 use crate::wire::Datatype;
 
-/// The first operation, the number operations behind it, and the element they end in.
+/// The first operation, the number operations behind it, those that take the values of a row together, and the element
+/// they end in.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
     pub head: Head,
     pub ops: Box<[NumberOp]>,
+    pub row: Box<[RowStep]>,
     pub element: Element,
 }
 
@@ -25,6 +29,8 @@ pub enum Head {
     Hash(Hasher),
     Vocab(Vocabulary),
     Time(TimePart, TimeUnit),
+    /// The signed hash of text that `feature_hasher` makes a column and a sign of.
+    SignedHash,
 }
 
 /// The element type of the tensor that takes the result.
@@ -134,45 +140,64 @@ fn put<const SIZE: usize>(out: &mut [u8], bytes: [u8; SIZE]) {
 }
 
 impl Pipeline {
-    /// A number through the operations behind the first, into the front of `out`.
+    /// A number through the operations behind the first.
     #[inline]
-    pub fn number(&self, mut number: Number, out: &mut [u8]) -> Result<(), Fault> {
+    pub fn number(&self, mut number: Number) -> Result<Number, Fault> {
         for op in &self.ops {
             number = op.apply(number)?;
         }
-        self.element.write(number, out)
+        Ok(number)
     }
 
-    /// A float through the pipeline into the front of `out`.
+    /// A float through the operations on each value.
     #[inline]
-    pub fn float(&self, value: f64, out: &mut [u8]) -> Result<(), Fault> {
-        self.number(Number::Float(value), out)
+    pub fn float(&self, value: f64) -> Result<Number, Fault> {
+        self.number(Number::Float(value))
     }
 
-    /// An integer, bool or timestamp through the pipeline into the front of `out`.
+    /// An integer, bool or timestamp through the operations on each value.
     #[inline]
-    pub fn int(&self, value: i64, out: &mut [u8]) -> Result<(), Fault> {
+    pub fn int(&self, value: i64) -> Result<Number, Fault> {
         let number = Number::Int(match &self.head {
-            Head::Number => value,
+            Head::Number | Head::SignedHash => value,
             Head::Hash(hasher) => hasher.int(value),
             Head::Vocab(vocabulary) => vocabulary.int(value)?,
-            Head::Time(part, unit) => {
-                return self.number(part.of(milliseconds(value, *unit)), out);
-            }
+            Head::Time(part, unit) => return self.number(part.of(milliseconds(value, *unit))),
         });
-        self.number(number, out)
+        self.number(number)
     }
 
-    /// Text or bytes through the pipeline into the front of `out`.
+    /// Text or bytes through the operations on each value.
     #[inline]
-    pub fn bytes(&self, value: &[u8], out: &mut [u8]) -> Result<(), Fault> {
+    pub fn bytes(&self, value: &[u8]) -> Result<Number, Fault> {
         let id = match &self.head {
             Head::Hash(hasher) => hasher.bytes(value),
             Head::Vocab(vocabulary) => vocabulary.text(value)?,
-            // The compiler lets no text in here.
+            Head::SignedHash => i64::from(murmur3_32(value, 0).cast_signed()),
+            // `length` looks at no value; the compiler lets no other text in here.
             Head::Number | Head::Time(..) => 0,
         };
-        self.number(Number::Int(id), out)
+        self.number(Number::Int(id))
+    }
+
+    /// What the operations on its value made of a scalar, into `out`, which has the elements of the whole use.
+    #[inline]
+    pub fn put(&self, number: Number, out: &mut [u8]) -> Result<(), Fault> {
+        if self.row.is_empty() {
+            return self.element.write(number, out);
+        }
+        self.put_all(Numbers::from_elem(number, 1), out)
+    }
+
+    /// What the operations on each value made of a row's values, through those that take them together, into `out`.
+    pub fn put_all(&self, numbers: Numbers, out: &mut [u8]) -> Result<(), Fault> {
+        row_op::put(&self.row, numbers, self.element, out)
+    }
+
+    /// How many values its vocabulary knows; none without one. Ids from there on are those of unknown values.
+    #[must_use]
+    pub fn known_values(&self) -> Option<usize> {
+        if let Head::Vocab(vocabulary) = &self.head { Some(vocabulary.len()) } else { None }
     }
 
     /// Whether it does nothing but hash by farmhash64, integers as bytes, to INT64: the commonest use of ids.
@@ -182,6 +207,7 @@ impl Pipeline {
             |hasher: &Hasher| hasher.function == HashFunction::Farmhash64 && hasher.ints == IntsAs::Bytes;
         matches!(&self.head, Head::Hash(hasher) if plain(hasher))
             && self.ops.is_empty()
+            && self.row.is_empty()
             && self.element == Element::Int64
     }
 }

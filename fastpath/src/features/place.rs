@@ -4,6 +4,7 @@ use super::cell::{Cell, bytes_list, count_varints, varints};
 use super::fault::{Fault, FaultKind};
 use super::hash::farmhash64;
 use super::list_form::ListForm;
+use super::number::Number;
 use super::pipeline::Pipeline;
 use super::program::{Field, MAX_LIST, Target, Use};
 use super::time::milliseconds;
@@ -38,8 +39,8 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The values as they came, through the use's operations, into the row.
-    pub fn put(self, kind: FeatureType, cell: Cell<'_>) -> Result<(), Fault> {
+    /// The values as they came, through the use's operations, into the row. Gives how many of them the tensor took.
+    pub fn put(self, kind: FeatureType, cell: Cell<'_>) -> Result<usize, Fault> {
         match (kind, cell) {
             (FeatureType::Float, Cell::Floats(values)) => self.write(
                 values.len(),
@@ -52,13 +53,11 @@ impl Place<'_> {
                 Pipeline::float,
             ),
             (FeatureType::Float, Cell::Ints(values)) => {
-                self.write(values.len(), ints(values), |pipeline, value, out| {
-                    pipeline.float(value as f64, out)
-                })
+                self.write(values.len(), ints(values), |pipeline, value| pipeline.float(value as f64))
             }
             (FeatureType::Float, Cell::Varints(values)) => {
-                self.write(count_varints(values)?, varints(values), |pipeline, value, out| {
-                    pipeline.float(value as f64, out)
+                self.write(count_varints(values)?, varints(values), |pipeline, value| {
+                    pipeline.float(value as f64)
                 })
             }
             (FeatureType::Int | FeatureType::Timestamp, Cell::Varints(values)) => {
@@ -93,48 +92,63 @@ impl Place<'_> {
         self,
         count: usize,
         mut values: impl Iterator<Item = Result<V, Fault>>,
-        step: impl Fn(&Pipeline, V, &mut [u8]) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        step: impl Fn(&Pipeline, V) -> Result<Number, Fault>,
+    ) -> Result<usize, Fault> {
         let Self { buffer, row, use_ } = self;
         let pipeline = &use_.pipeline;
-        let size = pipeline.element.size_bytes();
+        let element = pipeline.element;
+        let size = element.size_bytes();
         match &use_.list {
             ListForm::Scalar => {
                 let (1, Some(value)) = (count, values.next()) else {
                     return Err(FaultKind::Count { expected: 1, came: count }.into());
                 };
                 let value = value?;
-                match buffer {
-                    Some((buffer, target)) => {
-                        step(pipeline, value, buffer.place(row, target.offset_bytes, size))
-                    }
-                    None => Ok(()),
-                }
+                let Some((buffer, target)) = buffer else { return Ok(1) };
+                let out = buffer.place(row, target.offset_bytes, size * target.width);
+                pipeline.put(step(pipeline, value)?, out).map(|()| 1)
             }
             ListForm::Fixed { length } => {
                 if count != *length {
                     return Err(FaultKind::Count { expected: *length, came: count }.into());
                 }
-                let Some((buffer, target)) = buffer else { return Ok(()) };
-                let out = buffer.place(row, target.offset_bytes, size * length);
-                values
-                    .zip(out.chunks_exact_mut(size))
-                    .try_for_each(|(value, out)| step(pipeline, value?, out))
+                let Some((buffer, target)) = buffer else { return Ok(count) };
+                let out = buffer.place(row, target.offset_bytes, size * target.width);
+                if pipeline.row.is_empty() {
+                    for (value, out) in values.zip(out.chunks_exact_mut(size)) {
+                        element.write(step(pipeline, value?)?, out)?;
+                    }
+                } else {
+                    let numbers = values.map(|value| step(pipeline, value?)).collect::<Result<_, _>>()?;
+                    pipeline.put_all(numbers, out)?;
+                }
+                Ok(count)
+            }
+            ListForm::Together { max, keep } => {
+                let Some((buffer, target)) = buffer else { return Ok(0) };
+                let skip = skipped(count, *max, *keep)?;
+                let kept = (count - skip).min(*max);
+                let out = buffer.place(row, target.offset_bytes, size * target.width);
+                pass(&mut values, skip)?;
+                let numbers = values.by_ref().take(kept).map(|value| step(pipeline, value?));
+                pipeline.put_all(numbers.collect::<Result<_, _>>()?, out)?;
+                pass(&mut values, count).map(|()| kept)
             }
             ListForm::Padded { max, keep, pad } => {
-                let Some((buffer, target)) = buffer else { return Ok(()) };
+                let Some((buffer, target)) = buffer else { return Ok(0) };
                 let skip = skipped(count, *max, *keep)?;
+                let kept = (count - skip).min(*max);
                 let mut out = buffer.place(row, target.offset_bytes, size * max).chunks_exact_mut(size);
                 pass(&mut values, skip)?;
                 // Zip looks for the place before the value, so a value too many stays where it is.
-                for (out, value) in out.by_ref().zip(values.by_ref()).take((count - skip).min(*max)) {
-                    step(pipeline, value?, out)?;
+                for (out, value) in out.by_ref().zip(values.by_ref()).take(kept) {
+                    element.write(step(pipeline, value?)?, out)?;
                 }
                 out.for_each(|out| out.copy_from_slice(pad));
-                pass(&mut values, count)
+                pass(&mut values, count).map(|()| kept)
             }
             ListForm::Jagged { max, keep } => {
-                let Some((Buffer::Jagged { values: data, lengths }, _)) = buffer else { return Ok(()) };
+                let Some((Buffer::Jagged { values: data, lengths }, _)) = buffer else { return Ok(0) };
                 let skip = skipped(count, *max, *keep)?;
                 let kept = (count - skip).min(*max);
                 let from = data.len();
@@ -142,12 +156,12 @@ impl Place<'_> {
                 let out = data.get_mut(from..).unwrap_or_default().chunks_exact_mut(size);
                 pass(&mut values, skip)?;
                 for (out, value) in out.zip(values.by_ref()) {
-                    step(pipeline, value?, out)?;
+                    element.write(step(pipeline, value?)?, out)?;
                 }
                 pass(&mut values, count)?;
                 // At most MAX_LIST.
                 lengths.push(u32::try_from(kept).unwrap_or(u32::MAX));
-                Ok(())
+                Ok(kept)
             }
         }
     }
@@ -190,18 +204,18 @@ pub(super) fn is_text(value: &[u8]) -> bool {
 }
 
 #[inline]
-fn text_step(pipeline: &Pipeline, value: &[u8], out: &mut [u8]) -> Result<(), Fault> {
+fn text_step(pipeline: &Pipeline, value: &[u8]) -> Result<Number, Fault> {
     if !is_text(value) {
         return Err(FaultKind::NotUtf8.into());
     }
-    pipeline.bytes(value, out)
+    pipeline.bytes(value)
 }
 
-fn bool_step(pipeline: &Pipeline, value: i64, out: &mut [u8]) -> Result<(), Fault> {
+fn bool_step(pipeline: &Pipeline, value: i64) -> Result<Number, Fault> {
     if !(0..=1).contains(&value) {
         return Err(FaultKind::NotBool { value }.into());
     }
-    pipeline.int(value, out)
+    pipeline.int(value)
 }
 
 fn ints(values: &[[u8; 8]]) -> impl Iterator<Item = Result<i64, Fault>> {
@@ -210,15 +224,19 @@ fn ints(values: &[[u8; 8]]) -> impl Iterator<Item = Result<i64, Fault>> {
 
 #[cold]
 fn wrong_kind(kind: FeatureType, cell: &Cell<'_>) -> FaultKind {
-    let expected = match kind {
+    FaultKind::WrongKind { expected: expected(kind), came: cell.kind() }
+}
+
+/// What callers send for a feature of this type.
+pub(super) fn expected(kind: FeatureType) -> &'static str {
+    match kind {
         FeatureType::Float => "floats (or integers)",
         FeatureType::Int => "integers",
         FeatureType::Bool => "integers 0 or 1",
         FeatureType::Timestamp => "integers (a timestamp)",
         FeatureType::String => "text",
         FeatureType::Bytes => "bytes",
-    };
-    FaultKind::WrongKind { expected, came: cell.kind() }
+    }
 }
 
 /// What crosses and ages need of a scalar: a timestamp in milliseconds, a fingerprint of text, or
@@ -278,6 +296,7 @@ mod tests {
             shape: FieldShape::Scalar,
             uses: 0..0,
             slot: Some(0),
+            range: None,
             quick: None,
         };
         assert_eq!(slot_value(&field, Cell::Varints(&[1])), Ok(1));

@@ -8,16 +8,17 @@ use hashbrown::HashMap;
 
 use super::hash::Buckets;
 use super::list_form::ListForm;
+use super::padding::Padding;
 use super::pipeline::Pipeline;
 use super::quick::Quick;
+use super::range::Range as ValueRange;
 use super::template::Template;
 use crate::spec::error::nearest;
+pub use crate::spec::model::MAX_LIST;
 use crate::spec::text::{FeatureType, TimeUnit, UnknownFeatures};
 
 /// Most features of a model.
 pub const MAX_FEATURES: usize = 4_096;
-/// Most values of a list in one row.
-pub const MAX_LIST: usize = 65_536;
 
 /// The compiled features of a model.
 #[derive(Debug)]
@@ -50,6 +51,8 @@ pub struct Field {
     pub uses: Range<usize>,
     /// Where the row keeps the value for crosses and ages.
     pub slot: Option<usize>,
+    /// What its values are held to.
+    pub range: Option<ValueRange>,
     /// The field's one step, where one is enough.
     pub quick: Option<Quick>,
 }
@@ -77,12 +80,14 @@ pub enum FieldShape {
 pub struct Use {
     pub pipeline: Pipeline,
     pub list: ListForm,
+    /// The tensors that tell a padded list's values from its padding.
+    pub padding: Box<[Padding]>,
     /// None: the feature only serves crosses and ages.
     pub target: Option<Target>,
     /// Whether `Late` fills the target when the row is complete.
     pub late: bool,
-    /// The operations as the file has them, for people.
-    pub ops_text: String,
+    /// Its place among the file's `[[feature]]` tables.
+    pub entry: usize,
 }
 
 /// A place in a tensor.

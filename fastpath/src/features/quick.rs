@@ -30,8 +30,9 @@ impl Quick {
     /// None where the field needs the general way.
     #[must_use]
     pub fn of(field: &Field, uses: &[Use]) -> Option<Self> {
-        let ([only], None) = (uses, field.slot) else { return None };
-        let target = only.target.filter(|_| !only.late)?;
+        let ([only], None, None) = (uses, field.slot, &field.range) else { return None };
+        let plain = !only.late && only.padding.is_empty() && only.pipeline.row.is_empty();
+        let target = only.target.filter(|_| plain)?;
         match (field.kind, &only.list) {
             (FeatureType::Float, ListForm::Scalar) if only.pipeline.element == Element::Fp32 => {
                 let (sub, div) = match *only.pipeline.ops {

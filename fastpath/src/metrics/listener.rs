@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn a_scrape_is_prometheus_text_of_what_was_counted() {
         let (listener, metrics, _) = serve();
-        metrics.model("fraud", 1, 1).count(crate::status::Code::Ok, 3);
+        metrics.model("fraud", 1, 1).count(crate::status::Code::Ok, 3, std::time::Duration::ZERO);
         let answer = ask(&listener, "GET /metrics");
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
         assert!(answer.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{answer}");

@@ -1,17 +1,20 @@
 //! What the process counts, and how Prometheus reads it.
 //!
 //! `model` holds what one model version counts, `counter` and `histogram` the cells that it counts in,
-//! `feature` what features are like, `door` what the fast door counts, `load` the share of model-thread time in use, `prometheus` the text of a scrape, `listener` its port.
+//! `feature` what features are like, `statistics` what `ModelStatistics` adds to that, `door` and `http` what the fast door and the HTTP port count, `load`
+//! the share of model-thread time in use, `prometheus` the text of a scrape, `listener` its port.
 //! Counting takes no lock on the way of a request; only a batch's begin and end take one.
 
 pub mod counter;
 pub mod door;
 pub mod feature;
 pub mod histogram;
+pub mod http;
 pub mod listener;
 pub mod load;
 pub mod model;
 pub mod prometheus;
+pub mod statistics;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +24,8 @@ use parking_lot::RwLock;
 
 use self::counter::Counter;
 use self::door::DoorMetrics;
+pub use self::histogram::Histogram;
+use self::http::HttpMetrics;
 pub use self::listener::Listener;
 pub use self::model::{ExpiredIn, ModelMetrics, ShedFor};
 use crate::status::Code;
@@ -34,6 +39,7 @@ pub struct Metrics {
     /// Calls that were answered before a model version was found for them.
     unrouted: [Counter; Code::ALL.len()],
     pub door: DoorMetrics,
+    pub http: HttpMetrics,
 }
 
 impl Metrics {
@@ -45,6 +51,7 @@ impl Metrics {
             models: RwLock::default(),
             unrouted: std::array::from_fn(|_| Counter::default()),
             door: DoorMetrics::default(),
+            http: HttpMetrics::default(),
         }
     }
 
@@ -58,6 +65,12 @@ impl Metrics {
             .or_insert_with(|| Arc::new(ModelMetrics::new(name, version, instances)));
         model.load.set_instances(instances);
         Arc::clone(model)
+    }
+
+    /// The counts of a model version that there is or was.
+    #[must_use]
+    pub fn find(&self, name: &str, version: u64) -> Option<Arc<ModelMetrics>> {
+        self.models.read().get(&(name.to_owned(), version)).map(Arc::clone)
     }
 
     /// Ends the series of a model version that is gone for good.
@@ -107,6 +120,7 @@ impl Metrics {
             }
         }
         self.door.write(&mut page);
+        self.http.write(&mut page);
         model::write(&mut page, &models, now);
         let features: Vec<_> = models.iter().filter_map(|model| model.features(now)).collect();
         feature::write(&mut page, &features);
@@ -116,13 +130,15 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn a_version_loaded_again_goes_on_counting_in_one_series() {
         let metrics = Metrics::new("1.2.3");
-        metrics.model("fraud", 1, 1).count(Code::Ok, 2);
-        metrics.model("fraud", 1, 2).count(Code::Ok, 3);
+        metrics.model("fraud", 1, 1).count(Code::Ok, 2, Duration::ZERO);
+        metrics.model("fraud", 1, 2).count(Code::Ok, 3, Duration::ZERO);
         let text = metrics.text(Instant::now());
         let line = "penstock_requests_total{model=\"fraud\",version=\"1\",code=\"OK\"} 5\n";
         assert_eq!(text.matches(line).count(), 1, "{text}");

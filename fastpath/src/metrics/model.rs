@@ -1,7 +1,7 @@
 //! What one model version counts.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -10,6 +10,7 @@ use super::feature::{self, FeatureSource};
 use super::histogram::{DURATION_BOUNDS_NS, Histogram, ROWS_BOUNDS};
 use super::load::{self, Load};
 use super::prometheus::{NS_PER_S, Page};
+use super::statistics::{Statistics, ns};
 use crate::status::Code;
 
 /// Why a request was refused on arrival.
@@ -53,6 +54,7 @@ pub struct ModelMetrics {
     pub busy_ns: Counter,
     pub load: Load,
     features: Mutex<Option<Arc<dyn FeatureSource>>>,
+    pub statistics: Statistics,
 }
 
 impl ModelMetrics {
@@ -78,6 +80,7 @@ impl ModelMetrics {
             batch_rows: Histogram::new(ROWS_BOUNDS),
             busy_ns: Counter::default(),
             load: Load::new(instances, Instant::now()),
+            statistics: Statistics::default(),
             features: Mutex::default(),
         }
     }
@@ -93,9 +96,12 @@ impl ModelMetrics {
         Some((&self.name, &self.version, families))
     }
 
-    /// Counts calls answered with `code` that never had a ticket, such as those that cannot be decoded.
-    pub fn count(&self, code: Code, calls: u64) {
+    /// Counts calls answered with `code` that never had a ticket, such as those that cannot be decoded; `waited` is how
+    /// long all of them took together.
+    pub fn count(&self, code: Code, calls: u64, waited: Duration) {
         counter::of(&self.requests, code).add(calls);
+        let sum = if code == Code::Ok { &self.statistics.success_ns } else { &self.statistics.fail_ns };
+        sum.add(ns(waited));
     }
 
     /// A call got a ticket.
@@ -104,14 +110,14 @@ impl ModelMetrics {
     }
 
     /// Calls with tickets were answered with `code`.
-    pub fn settle(&self, code: Code, calls: u64) {
-        self.count(code, calls);
+    pub fn settle(&self, code: Code, calls: u64, waited: Duration) {
+        self.count(code, calls, waited);
         self.settled.add(calls);
     }
 
     /// A call with a ticket lost its caller.
-    pub fn cancel(&self) {
-        self.settle(Code::Cancelled, 1);
+    pub fn cancel(&self, waited: Duration) {
+        self.settle(Code::Cancelled, 1, waited);
         self.cancelled.add(1);
     }
 
@@ -268,8 +274,9 @@ mod tests {
         for _ in 0..5 {
             model.open();
         }
-        model.settle(Code::Ok, 2);
-        model.cancel();
+        model.settle(Code::Ok, 2, Duration::from_micros(3));
+        model.cancel(Duration::ZERO);
+        assert_eq!(model.statistics.success_ns.get(), 3_000);
         assert_eq!(model.in_flight(), 2);
         let text = text(model);
         assert!(text.contains("penstock_in_flight_requests{model=\"fraud\",version=\"3\"} 2\n"), "{text}");

@@ -5,9 +5,9 @@ use pyo3::prelude::*;
 
 use super::RequestError;
 use super::spec::PyModelSpec;
-use crate::features::Program;
+use super::table::PyTable;
 use crate::features::statistics::Recorder;
-use crate::wire::predict_request::{MAX_ROWS, PredictRequest};
+use crate::features::{Program, RowsError};
 
 #[pyclass(frozen, module = "penstock._fastpath")]
 pub struct BaselineRecorder {
@@ -29,15 +29,14 @@ impl BaselineRecorder {
         self.recorder.lock().rows()
     }
 
-    fn add(&self, py: Python<'_>, predict_request: &[u8]) -> PyResult<()> {
-        let model = &self.spec.get().model;
-        let added = py.detach(|| {
-            let request = PredictRequest::parse(predict_request).map_err(|error| error.to_string())?;
-            model
-                .decode_predict_watched(&request, MAX_ROWS, Some(&self.recorder))
-                .map_err(|error| error.to_string())
-        });
-        added.map(drop).map_err(RequestError::new_err)
+    fn add(&self, py: Python<'_>, table: &PyTable) -> PyResult<()> {
+        let refused = |error: RowsError| RequestError::new_err(error.to_string());
+        let rows = table.table.bind(program(&self.spec)?, None).map_err(refused)?;
+        for chunk in rows.chunks() {
+            py.detach(|| rows.decode_watched(chunk, Some(&self.recorder))).map_err(refused)?;
+            py.check_signals()?;
+        }
+        Ok(())
     }
 
     fn text(&self, py: Python<'_>) -> PyResult<String> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::door::tls::{Certificates, server_config};
+use crate::door::tls::{ALPN_H2, Certificates, server_config};
 use crate::door::{Door, Settings, Upstream};
 use crate::grpc::Encoding;
 
@@ -22,9 +22,9 @@ pub enum UpstreamAt {
 /// Chain, key and client authorities, as PEM.
 pub type Pem = (Vec<u8>, Vec<u8>, Option<Vec<u8>>);
 
-fn config_of(pem: &Pem) -> PyResult<std::sync::Arc<tokio_rustls::rustls::ServerConfig>> {
+pub fn config_of(pem: &Pem, alpn: &[u8]) -> PyResult<std::sync::Arc<tokio_rustls::rustls::ServerConfig>> {
     let certificates = Certificates { chain: &pem.0, key: &pem.1, client_ca: pem.2.as_deref() };
-    server_config(certificates).map_err(|error| PyValueError::new_err(error.to_string()))
+    server_config(certificates, alpn).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 /// What the door may be told, as the server's settings hold it.
@@ -85,7 +85,7 @@ impl PyDoor {
                 Upstream::Loopback(SocketAddr::new(host, port))
             }
         };
-        let (settings, tls) = (settings.settings()?, tls.map(config_of).transpose()?);
+        let (settings, tls) = (settings.settings()?, tls.map(|pem| config_of(pem, ALPN_H2)).transpose()?);
         let door = py.detach(|| Door::open((host, port), engine, settings, &upstream, tls));
         Ok(Self(Mutex::new(door?)))
     }
@@ -108,7 +108,7 @@ impl PyDoor {
     }
 
     fn set_tls(&self, tls: Pem) -> PyResult<()> {
-        self.door().set_tls(config_of(&tls)?);
+        self.door().set_tls(config_of(&tls, ALPN_H2)?);
         Ok(())
     }
 

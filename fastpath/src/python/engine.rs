@@ -10,8 +10,10 @@ use pyo3::prelude::*;
 
 use super::calls::Calls;
 use super::door::{DoorSettings, Pem, PyDoor, UpstreamAt};
+use super::http::{HttpSettings, PyHttpPort};
 use super::queue::PyQueue;
 use super::spec::PyModelSpec;
+use super::statistics::VersionStatistics;
 use super::{RequestError, SpecError};
 use crate::engine::feature_statistics::NoStatistics;
 use crate::engine::{Engine, Model, Timeouts};
@@ -74,6 +76,10 @@ impl PyEngine {
         self.engine.routes.set_unavailable(name, version, reason);
     }
 
+    fn statistics(&self, name: &str, version: u64) -> Option<VersionStatistics> {
+        self.engine.metrics.find(name, version).map(|metrics| VersionStatistics::of(&metrics))
+    }
+
     fn drain(&self) {
         self.engine.drain();
     }
@@ -101,6 +107,18 @@ impl PyEngine {
         tls: Option<Pem>,
     ) -> PyResult<PyDoor> {
         PyDoor::open(py, &self.engine, (host, port), upstream, &settings, tls.as_ref())
+    }
+
+    #[pyo3(signature = (host, port, *, settings, tls = None))]
+    fn open_http(
+        &self,
+        py: Python<'_>,
+        host: &str,
+        port: u16,
+        settings: HttpSettings,
+        tls: Option<Pem>,
+    ) -> PyResult<PyHttpPort> {
+        PyHttpPort::open(py, (&self.engine, &self.ready), (host, port), &settings, tls.as_ref())
     }
 
     fn set_ready(&self, ready: bool) {

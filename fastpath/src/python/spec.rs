@@ -8,11 +8,13 @@ use pyo3::prelude::*;
 
 use super::array::Array;
 use super::baseline::BaselineRecorder;
+use super::program::{LineTrace, ProgramLine};
 use super::{RequestError, SpecError};
 use crate::batch::BufferPool;
 use crate::engine::Model;
 use crate::engine::model::TensorInfo;
 use crate::engine::run::tensors;
+use crate::spec::model::PaddingPart;
 use crate::wire::predict_request::{MAX_ROWS, PredictRequest};
 
 #[pyclass(frozen, module = "penstock._fastpath", get_all)]
@@ -22,11 +24,21 @@ pub struct TensorSpec {
     shape: Vec<i64>,
     /// The jagged input whose offsets this is.
     offsets_of: Option<String>,
+    /// The padded input that this counts the values of.
+    lengths_of: Option<String>,
+    /// The padded input that this masks the values of.
+    mask_of: Option<String>,
 }
 
 impl TensorSpec {
     fn of(info: TensorInfo) -> Self {
+        let padding_of = |part| {
+            let of_part = info.padding_of.as_ref().filter(|padding| padding.part == part);
+            of_part.map(|padding| padding.input.clone())
+        };
         Self {
+            lengths_of: padding_of(PaddingPart::Lengths),
+            mask_of: padding_of(PaddingPart::Mask),
             name: info.name,
             datatype: info.datatype.name().to_owned(),
             shape: info.shape,
@@ -105,8 +117,7 @@ impl PyModelSpec {
 
     #[getter]
     fn feature_kinds(&self) -> BTreeMap<String, String> {
-        let fields = self.model.program.iter().flat_map(|program| &program.fields);
-        fields.map(|field| (field.name.clone(), field.type_name())).collect()
+        self.model.feature_kinds()
     }
 
     #[getter]
@@ -125,8 +136,17 @@ impl PyModelSpec {
         BaselineRecorder::new(slf)
     }
 
-    fn describe(&self) -> String {
-        self.model.describe()
+    #[getter]
+    fn lines(&self) -> Vec<ProgramLine> {
+        self.model.lines().into_iter().map(ProgramLine::of).collect()
+    }
+
+    fn explain(&self, py: Python<'_>, predict_request: &[u8]) -> PyResult<Vec<LineTrace>> {
+        let traces = py.detach(|| {
+            let request = PredictRequest::parse(predict_request).map_err(|error| error.to_string())?;
+            self.model.explain(&request).map_err(|error| error.to_string())
+        });
+        traces.map_err(RequestError::new_err)?.into_iter().map(|trace| LineTrace::of(py, trace)).collect()
     }
 
     fn transform(&self, py: Python<'_>, predict_request: &[u8]) -> PyResult<Vec<Array>> {

@@ -4,6 +4,9 @@
 pub mod error;
 pub mod files;
 pub mod model;
+mod op_text;
+#[cfg(test)]
+mod schema;
 pub mod text;
 
 pub use error::SpecError;

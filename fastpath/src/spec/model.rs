@@ -11,8 +11,23 @@ use crate::wire::predict_request::MAX_ROWS;
 
 /// Longest name of a model, tensor or feature, in bytes.
 pub const MAX_NAME_BYTES: usize = 128;
+/// Most values of a list in one row.
+pub const MAX_LIST: usize = 65_536;
 /// Most model threads of one model version.
-const MAX_INSTANCES: usize = 64;
+pub const MAX_INSTANCES: usize = 64;
+/// The datatypes that torch tensors have.
+pub const TENSOR_DATATYPES: [Datatype; 10] = [
+    Datatype::Fp64,
+    Datatype::Fp32,
+    Datatype::Fp16,
+    Datatype::Bf16,
+    Datatype::Int64,
+    Datatype::Int32,
+    Datatype::Int16,
+    Datatype::Int8,
+    Datatype::Uint8,
+    Datatype::Bool,
+];
 
 /// What a model.toml says, checked.
 #[derive(Debug)]
@@ -40,6 +55,33 @@ pub struct InputSpec {
     pub dims: Option<Vec<i64>>,
     /// The jagged input whose offsets this is.
     pub offsets_of: Option<String>,
+    pub padding_of: Option<PaddingOf>,
+}
+
+/// What an input says of the padded list in another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaddingOf {
+    pub part: PaddingPart,
+    pub input: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaddingPart {
+    /// How many values each row has, without padding.
+    Lengths,
+    /// 1 where a value is, 0 where padding is.
+    Mask,
+}
+
+impl PaddingPart {
+    /// The key in model.toml.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Lengths => "lengths_of",
+            Self::Mask => "mask_of",
+        }
+    }
 }
 
 /// One tensor that `forward` returns.
@@ -130,12 +172,15 @@ fn checked_inputs(text: &ModelText) -> Result<Vec<InputSpec>, Fault> {
         inputs.push(input);
     }
     for (spec, input) in inputs.iter().zip(&text.input) {
-        let Some(of) = &spec.offsets_of else { continue };
-        if !inputs.iter().any(|other| other.name == *of && other.offsets_of.is_none()) {
-            let fault = Fault::new(format!(
-                "input `{}` has offsets_of = `{of}`, but there is no such input",
-                spec.name
-            ));
+        let (key, of) = match (&spec.offsets_of, &spec.padding_of) {
+            (Some(of), _) => ("offsets_of", of),
+            (None, Some(padding)) => (padding.part.key(), &padding.input),
+            (None, None) => continue,
+        };
+        let of_its_own = |other: &InputSpec| other.offsets_of.is_none() && other.padding_of.is_none();
+        if !inputs.iter().any(|other| other.name == *of && of_its_own(other)) {
+            let fault =
+                Fault::new(format!("input `{}` has {key} = `{of}`, but there is no such input", spec.name));
             return Err(fault.at(input.span().start));
         }
     }
@@ -148,6 +193,7 @@ fn checked_input(input: &InputText, without_features: bool) -> Result<InputSpec,
     if let Some(dims) = &input.dims {
         check_dims(&input.name, dims)?;
     }
+    let padding_of = checked_padding(input, datatype, without_features)?;
     if without_features && input.dims.is_none() {
         return Err(Fault::new(format!(
             "input `{}` needs dims, the shape of one row, because the model has no features",
@@ -173,7 +219,43 @@ fn checked_input(input: &InputText, without_features: bool) -> Result<InputSpec,
         datatype,
         dims: input.dims.clone(),
         offsets_of: input.offsets_of.clone(),
+        padding_of,
     })
+}
+
+fn checked_padding(
+    input: &InputText,
+    datatype: Datatype,
+    without_features: bool,
+) -> Result<Option<PaddingOf>, Fault> {
+    let (part, of) = match (&input.lengths_of, &input.mask_of) {
+        (None, None) => return Ok(None),
+        (Some(of), None) if input.offsets_of.is_none() => (PaddingPart::Lengths, of),
+        (None, Some(of)) if input.offsets_of.is_none() => (PaddingPart::Mask, of),
+        _ => {
+            return Err(Fault::new(format!(
+                "input `{}` has more than one of offsets_of, lengths_of and mask_of; it can be one of them",
+                input.name
+            )));
+        }
+    };
+    let key = part.key();
+    if without_features {
+        return Err(Fault::new(format!(
+            "input `{}` has {key}, which needs a padded list feature",
+            input.name
+        )));
+    }
+    if input.dims.is_some() {
+        return Err(Fault::new(format!("input `{}` has {key}, so dims must be left out", input.name)));
+    }
+    if part == PaddingPart::Lengths && !matches!(datatype, Datatype::Int64 | Datatype::Int32) {
+        return Err(Fault::new(format!(
+            "input `{}` holds lengths, so its datatype must be INT64 or INT32",
+            input.name
+        )));
+    }
+    Ok(Some(PaddingOf { part, input: of.clone() }))
 }
 
 fn checked_outputs(text: &ModelText) -> Result<Vec<OutputSpec>, Fault> {
@@ -198,24 +280,11 @@ fn checked_outputs(text: &ModelText) -> Result<Vec<OutputSpec>, Fault> {
     Ok(outputs)
 }
 
-/// The datatypes that torch tensors have.
 fn tensor_datatype(name: &str, datatype: &str) -> Result<Datatype, Fault> {
-    const ALLOWED: [Datatype; 10] = [
-        Datatype::Fp64,
-        Datatype::Fp32,
-        Datatype::Fp16,
-        Datatype::Bf16,
-        Datatype::Int64,
-        Datatype::Int32,
-        Datatype::Int16,
-        Datatype::Int8,
-        Datatype::Uint8,
-        Datatype::Bool,
-    ];
-    ALLOWED.into_iter().find(|allowed| allowed.name() == datatype).ok_or_else(|| {
+    TENSOR_DATATYPES.into_iter().find(|allowed| allowed.name() == datatype).ok_or_else(|| {
         Fault::new(format!(
             "tensor `{name}` has datatype `{datatype}`; it must be one of {}",
-            ALLOWED.map(Datatype::name).join(", ")
+            TENSOR_DATATYPES.map(Datatype::name).join(", ")
         ))
     })
 }

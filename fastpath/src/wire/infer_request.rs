@@ -157,8 +157,14 @@ fn parameter_name(mut entry: Reader<'_>) -> Result<&str, WireError> {
     Ok(name)
 }
 
+/// Whether a parameter asks for what penstock does not have: client shared memory, or classification.
+#[must_use]
+pub fn is_refused(name: &str) -> bool {
+    name.starts_with("shared_memory_") || name == "classification"
+}
+
 fn refuse_parameter<'a>(refused: &mut Option<&'a str>, name: &'a str) {
-    if name.starts_with("shared_memory_") || name == "classification" {
+    if is_refused(name) {
         // A map has no order on the wire; the last name of the alphabet is the same in every run.
         *refused = (*refused).max(Some(name));
     }

@@ -27,7 +27,7 @@ const SLICES: usize = 6;
 pub enum RefusedFor {
     /// A row lacked it, and it has no default.
     Missing,
-    /// An id outside what its operations take.
+    /// A value outside its range, or what its operations or its datatype take.
     Range,
     /// A value that a vocabulary without buckets for others lacks.
     Vocabulary,
@@ -46,7 +46,12 @@ impl RefusedFor {
     fn of(kind: &FaultKind) -> Self {
         match kind {
             FaultKind::Missing => Self::Missing,
-            FaultKind::OutOfRange { .. } | FaultKind::Overflow { .. } => Self::Range,
+            FaultKind::OutOfRange { .. }
+            | FaultKind::Overflow { .. }
+            | FaultKind::Beyond { .. }
+            | FaultKind::NotANumber
+            | FaultKind::NotWhole { .. }
+            | FaultKind::SumOverflow => Self::Range,
             FaultKind::NotInVocabulary => Self::Vocabulary,
             _ => Self::Form,
         }

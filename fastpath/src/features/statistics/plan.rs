@@ -8,6 +8,7 @@ use crate::features::category::Vocabulary;
 use crate::features::number::{Number, NumberOp};
 use crate::features::pipeline::Head;
 use crate::features::program::{Field, Program, Use};
+use crate::features::range::Range;
 use crate::spec::text::FeatureType;
 
 /// What is looked at in the features of one model version. Immutable.
@@ -27,8 +28,10 @@ pub struct FieldPlan {
     /// The uses with a vocabulary.
     vocabularies: Box<[usize]>,
     pub bins: Bins,
+    /// The range of model.toml.
+    range: Option<Range>,
     /// The smallest and the largest value of training.
-    range: Option<(f64, f64)>,
+    trained: Option<(f64, f64)>,
 }
 
 /// The bins over which values are compared with those of training.
@@ -45,7 +48,7 @@ pub enum Bins {
 /// Where a value lies outside what its feature is made for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outside {
-    /// A `clip` changes it.
+    /// A `clip` or an `identity` changes it, or it is beyond the feature's `range`.
     pub clipped: bool,
     /// It is below the first boundary of a `bucketize`, or not below the last.
     pub boundaries: bool,
@@ -78,7 +81,7 @@ impl FieldPlan {
         let ranged = uses().filter_map(|(index, use_)| Some((index, bounded(use_)?))).collect();
         let vocabulary =
             |(index, use_): (usize, &Use)| matches!(use_.pipeline.head, Head::Vocab(_)).then_some(index);
-        let (bins, range) = match training {
+        let (bins, trained) = match training {
             None => (Bins::None, None),
             Some(Distribution::Numbers(numbers)) => {
                 (Bins::Edges(numbers.edges.clone().into()), numbers.min.zip(numbers.max))
@@ -94,7 +97,8 @@ impl FieldPlan {
             ranged,
             vocabularies: uses().filter_map(vocabulary).collect(),
             bins,
-            range,
+            range: field.range.clone(),
+            trained,
         }
     }
 
@@ -113,8 +117,9 @@ impl FieldPlan {
     pub fn outside(&self, program: &Program, number: Number) -> Outside {
         let value = number.float();
         let mut outside = Outside {
-            training: self.range.is_some_and(|(min, max)| value < min || value > max),
-            ..Outside::default()
+            clipped: self.range.as_ref().is_some_and(|range| range.is_beyond(number)),
+            training: self.trained.is_some_and(|(min, max)| value < min || value > max),
+            boundaries: false,
         };
         for (index, length) in &self.ranged {
             let ops = program.uses.get(*index).and_then(|use_| use_.pipeline.ops.get(..*length));
@@ -142,6 +147,9 @@ fn walk(ops: &[NumberOp], mut number: Number, outside: &mut Outside) {
         let value = number.float();
         match op {
             NumberOp::Clip { min, max } => outside.clipped |= value < *min || value > *max,
+            NumberOp::Identity { size, .. } => {
+                outside.clipped |= matches!(number, Number::Int(id) if !(0..*size).contains(&id));
+            }
             NumberOp::Bucketize { boundaries } => {
                 let first = boundaries.first().is_some_and(|first| value < *first);
                 let last = boundaries.last().is_some_and(|last| value >= *last);
@@ -157,10 +165,12 @@ fn walk(ops: &[NumberOp], mut number: Number, outside: &mut Outside) {
 
 /// How many of a use's operations lead to its last bound; none where it has none.
 fn bounded(use_: &Use) -> Option<usize> {
-    let bound = |op: &NumberOp| matches!(op, NumberOp::Clip { .. } | NumberOp::Bucketize { .. });
+    let bound = |op: &NumberOp| {
+        matches!(op, NumberOp::Clip { .. } | NumberOp::Bucketize { .. } | NumberOp::Identity { .. })
+    };
     match use_.pipeline.head {
         Head::Number => use_.pipeline.ops.iter().rposition(bound).map(|place| place + 1),
-        Head::Hash(_) | Head::Vocab(_) | Head::Time(..) => None,
+        Head::Hash(_) | Head::Vocab(_) | Head::Time(..) | Head::SignedHash => None,
     }
 }
 

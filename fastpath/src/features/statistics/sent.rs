@@ -2,8 +2,8 @@
 
 use crate::features::cell::Cell;
 use crate::features::columns::{self, Parsed};
-use crate::features::examples;
 use crate::features::program::{Field, Program};
+use crate::features::{examples, json_rows};
 use crate::wire::Reader;
 
 /// Looks at rows that a model has taken.
@@ -33,8 +33,14 @@ impl<'a> Watch<'a> {
     }
 
     #[inline]
-    pub(in crate::features) fn columns(self, program: &Program, rows: usize, columns: &[Parsed<'_>]) {
+    pub fn columns(self, program: &Program, rows: usize, columns: &[Parsed<'_>]) {
         self.show(program, rows, Form::Columns(columns));
+    }
+
+    /// Rows of JSON have a context of JSON.
+    #[inline]
+    pub fn json(self, program: &Program, context: Option<&str>, rows: &[&str]) {
+        self.show(program, rows.len(), Form::Json { context, rows });
     }
 
     #[inline]
@@ -60,6 +66,8 @@ pub(in crate::features) enum Form<'a> {
     Examples(&'a [Reader<'a>]),
     /// A column or a tensor a feature.
     Columns(&'a [Parsed<'a>]),
+    /// A JSON object a row.
+    Json { context: Option<&'a str>, rows: &'a [&'a str] },
 }
 
 impl SentRows<'_> {
@@ -75,6 +83,11 @@ impl SentRows<'_> {
                 }
             }
             Form::Columns(columns) => columns::visit_row(self.program, columns, row, &mut put),
+            Form::Json { context, rows } => {
+                for text in context.iter().chain(rows.get(row)) {
+                    json_rows::visit(self.program, text, &mut put);
+                }
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::features::cell::{Cell, bytes_list, count_varints, varints};
 use crate::features::hash::{farmhash64, farmhash64_u64};
 use crate::features::number::Number;
 use crate::features::program::{Bits, Program};
+use crate::features::range::Held;
 
 /// Values of one list that are looked at: a list may have 65,536.
 const MAX_VALUES: usize = 64;
@@ -44,7 +45,7 @@ pub struct FieldTally {
 /// Numbers that only add up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Rows that lacked the feature, so that its default stood in.
+    /// Rows that lacked the feature, or had a value that its range takes for missing, so that its default stood in.
     pub defaults: u64,
     /// Values that rows had.
     pub sent: u64,
@@ -92,8 +93,11 @@ impl Tally {
     pub fn look(&mut self, plan: &Plan, sent: &SentRows<'_>, row: usize, seen: &mut Bits) {
         self.rows += 1;
         seen.clear();
-        sent.visit(row, |index, _, cell| {
-            seen.insert(index);
+        sent.visit(row, |index, field, cell| {
+            let held = field.range.as_ref().map(|range| range.hold(cell));
+            if !matches!(held, Some(Ok(Held::Missing))) {
+                seen.insert(index);
+            }
             if let (Some(tally), Some(plan)) = (self.fields.get_mut(index), plan.fields.get(index)) {
                 tally.put(plan, sent.program, cell);
             }
@@ -188,6 +192,7 @@ impl FieldTally {
             self.number(plan, program, Number::Int(value));
         } else {
             self.category(plan, farmhash64_u64(value.cast_unsigned()));
+            self.outside(plan.outside(program, Number::Int(value)));
         }
         let unknown = plan.is_unknown(program, |vocabulary| vocabulary.int(value).ok());
         self.counts.unknown += u64::from(unknown);

@@ -3,11 +3,17 @@
 //!
 //! One thread. A timer of the kernel's high resolution (`timer.rs`) wakes it; all calls that are due by then are sent
 //! at once, so that a wake-up, which costs more than a call, is paid at most once every `--tick-us`.
+//! It writes HTTP/2 itself, because it shares a machine with what it measures: a call's frames are made once and copied,
+//! and an answer is read only as far as its size and status.
 //! Prints a report as JSON and ends: after its duration, and at most `--drain-s` more for the last answers.
 
+mod answer;
 mod arguments;
 mod call;
-mod connections;
+mod connection;
+mod frame;
+mod header_block;
+mod links;
 mod run;
 mod schedule;
 mod tally;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
+use crate::connection::Settled;
+
 /// Three digits: a latency is told to one part in a thousand.
 const DIGITS: u8 = 3;
 /// The longest that a run may take and wait; what is longer counts as this.
@@ -13,6 +15,8 @@ const MOST_NS: u64 = 1_800_000_000_000;
 
 #[derive(Debug)]
 pub struct Tally {
+    /// When the warm-up ends; none: it has not begun.
+    from: Option<Instant>,
     /// Sent after the warm-up.
     pub sent: u64,
     pub in_flight: u64,
@@ -28,6 +32,7 @@ impl Tally {
     pub fn new() -> Result<Self, String> {
         let histogram = || Histogram::new_with_bounds(1, MOST_NS, DIGITS).map_err(|error| error.to_string());
         Ok(Self {
+            from: None,
             sent: 0,
             in_flight: 0,
             ok: 0,
@@ -38,27 +43,52 @@ impl Tally {
         })
     }
 
-    /// A call went out so much later than its schedule says.
-    pub fn sent(&mut self, lag: Duration) {
-        self.sent += 1;
-        self.lag_ns.saturating_record(nanos(lag));
+    /// Calls that are due from then on count.
+    pub fn count_from(&mut self, from: Instant) {
+        self.from = Some(from);
     }
 
-    /// A right answer, so long after its call's scheduled start.
-    pub fn ok(&mut self, latency: Duration, now: Instant) {
-        self.ok += 1;
-        self.latency_ns.saturating_record(nanos(latency));
-        self.last_answer = Some(now);
+    fn counts(&self, due: Instant) -> bool {
+        self.from.is_some_and(|from| due >= from)
     }
 
-    pub fn error(&mut self, what: String, calls: u64) {
+    /// A call that was due then goes out.
+    pub fn sent(&mut self, due: Instant) {
+        self.in_flight += 1;
+        if self.counts(due) {
+            self.sent += 1;
+            self.lag_ns.saturating_record(nanos(due.elapsed()));
+        }
+    }
+
+    /// A call has its answer, or will get none.
+    pub fn settled(&mut self, settled: Settled, now: Instant) {
+        self.in_flight -= 1;
+        match settled.outcome {
+            Err(what) => self.error(what, 1),
+            Ok(()) if self.counts(settled.due) => {
+                self.ok += 1;
+                self.latency_ns.saturating_record(nanos(now - settled.due));
+                self.last_answer = Some(now);
+            }
+            Ok(()) => {}
+        }
+    }
+
+    /// The calls that are in flight are not waited for any more.
+    pub fn unanswered(&mut self) {
+        self.error("no answer".to_owned(), self.in_flight);
+    }
+
+    fn error(&mut self, what: String, calls: u64) {
         *self.errors.entry(what).or_default() += calls;
     }
 
-    /// `start` is the end of the warm-up, `duration` what was scheduled after it.
-    pub fn report(&self, start: Instant, duration: Duration) -> Value {
+    /// `duration` is what was scheduled after the warm-up.
+    pub fn report(&self, duration: Duration) -> Value {
         let latency_us = |quantile| self.latency_ns.value_at_quantile(quantile) as f64 / 1e3;
-        let last = self.last_answer.map_or(duration, |last| last.saturating_duration_since(start));
+        let took = self.from.zip(self.last_answer).map(|(from, last)| last.saturating_duration_since(from));
+        let took = took.unwrap_or(duration).max(duration);
         json!({
             "sent": self.sent,
             "ok": self.ok,
@@ -68,7 +98,7 @@ impl Tally {
             "p99.9_us": latency_us(0.999),
             "max_us": self.latency_ns.max() as f64 / 1e3,
             "lag_p99_us": self.lag_ns.value_at_quantile(0.99) as f64 / 1e3,
-            "achieved_rate": self.ok as f64 / last.max(duration).as_secs_f64(),
+            "achieved_rate": self.ok as f64 / took.as_secs_f64(),
         })
     }
 }

@@ -1,6 +1,9 @@
 //! Every error of a model.toml: its sentence has the key, what was found, and what is allowed.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
 
+mod operations;
+mod tensors;
+
 use std::path::{Path, PathBuf};
 
 use fastpath::engine::Model;
@@ -102,53 +105,6 @@ fn limits_of_the_model_name_the_key_the_value_and_the_range() {
 }
 
 #[test]
-fn errors_of_inputs_and_outputs_name_the_tensor_and_what_is_allowed() {
-    let output = "[[output]]\nname = \"y\"\ndatatype = \"FP32\"\n";
-    let input = |keys: &str| format!("[[input]]\n{keys}\n{output}");
-    let plain = "[[input]]\nname = \"x\"\ndatatype = \"FP32\"\ndims = [2]\n";
-    assert_says(output, &["0 [[input]]", "1 to 64"]);
-    assert_says(plain, &["0 [[output]]", "1 to 64"]);
-    assert_says(&input("name = \"\"\ndatatype = \"FP32\"\ndims = []"), &["an input's name is \"\"", "128"]);
-    assert_says(&input("name = \"x\"\ndatatype = \"FLOAT\"\ndims = []"), &["`x`", "`FLOAT`", "FP64, FP32"]);
-    assert_says(&input("name = \"x\"\ndatatype = \"BYTES\"\ndims = []"), &["`x`", "`BYTES`", "BOOL"]);
-    for dims in ["[0]", "[-2]", "[16777217]", "[1, 1, 1, 1, 1, 1, 1, 1]"] {
-        let keys = format!("name = \"x\"\ndatatype = \"FP32\"\ndims = {dims}");
-        assert_says(&input(&keys), &["`x`", &format!("dims = {dims}"), "at most 7 sizes", "16777216"]);
-    }
-    assert_says(&input("name = \"x\"\ndatatype = \"FP32\""), &["`x` needs dims", "no features"]);
-    assert_says(
-        &input("name = \"x\"\ndatatype = \"INT64\"\ndims = []\noffsets_of = \"y\""),
-        &["`x` has offsets_of", "needs a jagged feature"],
-    );
-    assert_says(&format!("{plain}{plain}{output}"), &["input `x` is there twice"]);
-    assert_says(&format!("{plain}{output}{output}"), &["output `y` is there twice"]);
-    assert_says(
-        &format!("{plain}[[output]]\nname = \"\"\ndatatype = \"FP32\""),
-        &["an output's name is \"\""],
-    );
-    let more = |keys: &str| format!("{TENSORS}\n[[input]]\n{keys}\n");
-    assert_says(
-        &more("name = \"o\"\ndatatype = \"INT64\"\noffsets_of = \"nothing\""),
-        &["`o` has offsets_of = `nothing`", "no such input"],
-    );
-    assert_says(
-        &more("name = \"o\"\ndatatype = \"FP32\"\noffsets_of = \"ids\""),
-        &["`o` holds offsets", "INT64 or INT32"],
-    );
-    assert_says(
-        &more("name = \"o\"\ndatatype = \"INT64\"\noffsets_of = \"ids\""),
-        &["`ids` is not jagged", "offsets_of = \"ids\""],
-    );
-    assert_says(
-        &more("name = \"o\"\ndatatype = \"INT16\""),
-        &["`o` has datatype INT16", "FP32, FP64, FP16, BF16, INT64, INT32 or BOOL"],
-    );
-    assert_says(&more("name = \"o\"\ndatatype = \"FP32\""), &["`o` is filled by no feature", "`to`"]);
-    let wide = TENSORS.replacen("datatype = \"FP32\"", "datatype = \"FP32\"\ndims = [3]", 1);
-    assert_says(&wide, &["`dense` has dims = [3]", "fill 1 columns", "dims = [1]"]);
-}
-
-#[test]
 fn errors_of_features_name_the_feature_and_what_is_allowed() {
     assert_feature_says("name = \"\"\ntype = \"int\"\nto = \"ids\"", &["a feature's name is \"\"", "128"]);
     assert_feature_says(
@@ -167,7 +123,7 @@ fn errors_of_features_name_the_feature_and_what_is_allowed() {
     assert_feature_says("name = \"f\"\ntype = \"int\"", &["`f` goes nowhere", "`to`", "cross or an age"]);
     assert_feature_says(
         "name = \"amount\"\ntype = \"int\"\nto = \"ids\"",
-        &["`amount` is there twice", "type, unit or list"],
+        &["`amount` is there twice", "type, unit, list or range"],
     );
     assert_feature_says(
         "name = \"f\"\ntype = \"timestamp\"\nlist = { max = 2 }\nops = [{ age = { until = \"f\", unit = \"d\" } }]\nto = \"dense\"",
@@ -231,81 +187,29 @@ fn errors_of_lists_and_defaults_name_the_feature_the_value_and_what_is_allowed()
 }
 
 #[test]
-fn errors_of_jagged_inputs_name_the_input_and_what_it_needs() {
-    let jagged = "name = \"f\"\ntype = \"int\"\nlist = { jagged = true }\n";
-    assert_feature_says(&format!("{jagged}to = \"ids\""), &["`f` cannot go to `ids`", "exactly one feature"]);
-    let history = "[[input]]\nname = \"history\"\ndatatype = \"INT64\"\n";
-    let offsets = "[[input]]\nname = \"o\"\ndatatype = \"INT64\"\noffsets_of = \"history\"\n";
-    let feature = format!("[[feature]]\n{jagged}to = \"history\"\n");
-    assert_says(
-        &format!("{history}{TENSORS}{feature}"),
-        &["`history` is jagged", "exactly one other", "offsets_of = \"history\""],
+fn errors_of_ranges_name_the_feature_and_what_a_range_can_be() {
+    let with = |kind: &str, range: &str, more: &str| {
+        format!("name = \"f\"\ntype = \"{kind}\"\nrange = {range}\n{more}\nto = \"dense\"")
+    };
+    let says = |kind: &str, range: &str, more: &str, parts: &[&str]| {
+        assert_feature_says(&with(kind, range, more), &[&["`f` has"], parts].concat());
+    };
+    let hash = "ops = [{ hash = { buckets = 4 } }]";
+    says("string", "{ min = 0 }", hash, &["a range, which a string does not have"]);
+    says("float", "{ min = 2, max = 1 }", "", &["min is above max"]);
+    says("float", "{ min = nan }", "", &["no numbers of type float"]);
+    says("int", "{ min = 0.5 }", "", &["no numbers of type int"]);
+    says("int", "{ nan = \"pass\" }", "", &["range.nan", "never NaN"]);
+    says("float", "{ min = 0, outside = \"clip\" }", "", &["needs min and max"]);
+    says("float", "{ outside = \"missing\" }", "", &["no default", "`missing`"]);
+    says("float", "{ nan = \"missing\" }", "missing = \"error\"", &["no default", "`missing`"]);
+    says("float", "{ outside = \"drop\" }", "", &["drops values", "a list of any length"]);
+    says("float", "{ nan = \"drop\" }", "list = { length = 2 }", &["drops values"]);
+    assert_feature_says(&with("float", "{ minimum = 0 }", ""), &["`minimum`", "did you mean `min`?"]);
+    assert_feature_says(
+        "name = \"amount\"\ntype = \"float\"\nrange = { min = 0 }\nto = \"dense\"",
+        &["`amount` is there twice", "list or range"],
     );
-    let two = offsets.replace("\"o\"", "\"p\"");
-    assert_says(
-        &format!("{history}{offsets}{two}{TENSORS}{feature}"),
-        &["`history` is jagged", "exactly one"],
-    );
-    assert_says(
-        &format!("{history}dims = [2]\n{offsets}{TENSORS}{feature}"),
-        &["`history` is jagged", "dims must be left out"],
-    );
-    let second = feature.replace("\"f\"", "\"g\"");
-    assert_says(&format!("{history}{offsets}{TENSORS}{feature}{second}"), &["`g` cannot go to `history`"]);
-}
-
-#[test]
-fn errors_of_operations_name_the_operation_what_it_takes_and_what_it_gets() {
-    assert_ops_say("float", "{ hash = { buckets = 4 } }", &["hash takes", "as sent", "gets a float"]);
-    assert_ops_say(
-        "int",
-        "{ log1p = {} }, { hash = { buckets = 4 } }",
-        &["hash takes", "as sent", "a float"],
-    );
-    assert_ops_say("bool", "{ vocab = { values = [1] } }", &["vocab takes", "gets an id"]);
-    assert_ops_say(
-        "int",
-        "{ age = { until = \"shop\", unit = \"d\" } }",
-        &["age takes a timestamp", "an int"],
-    );
-    for op in ["hour", "weekday", "day", "month"] {
-        assert_ops_say("int", &format!("{{ {op} = {{}} }}"), &[op, "takes a timestamp as sent", "an int"]);
-    }
-    assert_ops_say("int", "{ cycle = { period = \"day\", part = \"sin\" } }", &["cycle takes a timestamp"]);
-    assert_ops_say("float", "{ identity = { size = 4 } }", &["identity takes an int or an id", "a float"]);
-    assert_ops_say("float", "{ offset = { add = 4 } }", &["offset takes an int or an id", "a float"]);
-    assert_ops_say("string", "{ log1p = {} }", &["log1p takes a number", "text or bytes"]);
-    assert_ops_say("timestamp", "{ log1p = {} }", &["log1p takes a number", "hour, weekday", "a timestamp"]);
-    assert_ops_say("int", "{ identity = { size = 0 } }", &["identity has size = 0", "1 or more"]);
-    assert_ops_say(
-        "int",
-        "{ clip = { min = 2.0, max = 1.0 } }",
-        &["clip has min = 2 and max = 1", "not be above"],
-    );
-    assert_ops_say("int", "{ clip = { min = nan } }", &["clip has min = NaN"]);
-    assert_ops_say("int", "{ standardize = { mean = 0.0, std = 0.0 } }", &["std = 0", "above 0"]);
-    assert_ops_say("int", "{ min_max = { min = 1.0, max = 1.0 } }", &["min = 1 and max = 1", "above min"]);
-    for boundaries in ["[]", "[2.0, 1.0]", "[1.0, 1.0]", "[nan]"] {
-        let op = format!("{{ bucketize = {{ boundaries = {boundaries} }} }}");
-        assert_ops_say("int", &op, &["bucketize needs", "each above the one before"]);
-    }
-    assert_ops_say("int", "{ hash = { buckets = 0 } }", &["hash.buckets is 0", "1 to"]);
-    assert_ops_say("int", "{ hash = { buckets = 4, seed = 1 } }", &["seed = 1", "farmhash64 takes no seed"]);
-    assert_ops_say(
-        "int",
-        "{ hash = { buckets = 4, function = \"murmur3_32\", seed = 4294967296 } }",
-        &["seed = 4294967296", "32 bits"],
-    );
-}
-
-#[test]
-fn errors_of_vocabularies_name_the_value() {
-    assert_ops_say("int", "{ vocab = {} }", &["vocab needs either values or file"]);
-    assert_ops_say("int", "{ vocab = { values = [1], file = \"a\" } }", &["either values or file"]);
-    assert_ops_say("int", "{ vocab = { values = [] } }", &["vocab is empty", "at least one"]);
-    assert_ops_say("int", "{ vocab = { values = [1.5] } }", &["vocab.values holds 1.5", "text or integers"]);
-    assert_ops_say("int", "{ vocab = { values = [\"x\"] } }", &["vocab holds \"x\"", "64-bit integer"]);
-    assert_ops_say("string", "{ vocab = { values = [\"x\", \"x\"] } }", &["a value twice"]);
 }
 
 #[test]

@@ -1,0 +1,214 @@
+//! Decodes rows that come as JSON objects, one value a feature name, and the context, which is one such object.
+//!
+//! What a value means is the same as in a `tf.train.Example`; only that JSON tells integers from floats, and floats have 64
+//! bits. Each row is one JSON text, found by who parsed the request.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+
+use super::builder::Builder;
+use super::cell::Cell;
+use super::examples::{finish, unknown};
+use super::fault::{Fault, FaultKind, Place, RowsError};
+use super::json_values::Values;
+use super::program::{Bits, Field, FieldShape, Program};
+use super::rows::RowBlock;
+use super::template::Template;
+
+/// The template of a request's rows: the model's defaults with the context's features put in.
+pub fn template<'p>(program: &'p Program, context: Option<&str>) -> Result<Cow<'p, Template>, RowsError> {
+    let Some(context) = context else { return Ok(Cow::Borrowed(&program.template)) };
+    let mut builder = Builder::new(program, Cow::Borrowed(&program.template), 1);
+    let mut seen = Bits::new(program.fields.len());
+    builder.add_rows(1);
+    put_object((&mut builder, program, &mut seen), Place::Context, context)?;
+    builder.leave_out_unseen(&seen);
+    Ok(Cow::Owned(builder.into_template(seen)))
+}
+
+/// Decodes one row a text.
+pub fn decode(program: &Program, template: Cow<'_, Template>, rows: &[&str]) -> Result<RowBlock, RowsError> {
+    let mut builder = Builder::new(program, template, rows.len());
+    let mut seen = Bits::new(program.fields.len());
+    for (row, text) in rows.iter().enumerate() {
+        builder.add_rows(1);
+        seen.clear();
+        put_object((&mut builder, program, &mut seen), Place::Row(row), text)?;
+        if let Some(field) = program.required.first_missing(&seen, builder.given()) {
+            return Err(RowsError::feature(Place::Row(row), program.name(field), FaultKind::Missing));
+        }
+        builder.leave_out_unseen(&seen);
+    }
+    finish(builder, Place::Row)
+}
+
+fn put_object(
+    (builder, program, seen): (&mut Builder<'_>, &Program, &mut Bits),
+    place: Place,
+    text: &str,
+) -> Result<(), RowsError> {
+    let mut fault = None;
+    let object = Object { builder, program, seen, place, fault: &mut fault };
+    serde_json::Deserializer::from_str(text).deserialize_any(object).map_err(|error| {
+        fault.unwrap_or_else(|| {
+            let (path, what) = match place {
+                Place::Row(row) => (format!("rows[{row}]"), format!("Row {row}")),
+                _ => ("context".to_owned(), "The context".to_owned()),
+            };
+            RowsError::request(path, format!("{what} cannot be read: {}.", reason(&error)))
+        })
+    })
+}
+
+/// What a parser says, without the place in a text that is a part of the caller's.
+#[must_use]
+pub fn reason(error: &impl fmt::Display) -> String {
+    if is_half_a_pair(error) {
+        return "a text has half of a surrogate pair".to_owned();
+    }
+    let text = error.to_string();
+    text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason).to_owned()
+}
+
+/// Whether the parser complains of a surrogate that stands alone, which it says in several ways.
+#[must_use]
+pub fn is_half_a_pair(error: &impl fmt::Display) -> bool {
+    let text = error.to_string();
+    text.contains("surrogate") || text.contains("end of hex escape")
+}
+
+/// One row, or the context.
+struct Object<'r, 'p> {
+    builder: &'r mut Builder<'p>,
+    program: &'r Program,
+    seen: &'r mut Bits,
+    place: Place,
+    /// Why it was given up, where the text itself is not to blame.
+    fault: &'r mut Option<RowsError>,
+}
+
+impl<'de> Visitor<'de> for Object<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object with a value for each feature")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        let mut previous = None;
+        let mut values = Values::default();
+        while let Some(Name(name)) = map.next_key_seed(Name::default())? {
+            let Some(index) = self.program.field(previous, name.as_bytes()) else {
+                if let Err(fault) = unknown(self.program, self.place, name.as_bytes()) {
+                    return Err(self.give_up(fault));
+                }
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            previous = Some(index);
+            let Some(field) = self.program.fields.get(index) else { continue };
+            values.reset(field.kind);
+            if let Err(error) = map.next_value_seed(&mut values) {
+                let unread = || FaultKind::Json { reason: reason(&error) }.into();
+                let kind = values.take_fault().unwrap_or_else(unread);
+                return Err(self.give_up(RowsError::feature(self.place, name.as_bytes(), kind)));
+            }
+            if values.is_null() || values.is_empty() && field.shape == FieldShape::Scalar {
+                // A scalar without a value is missing, as in TensorFlow.
+                continue;
+            }
+            self.put(index, &values)
+                .map_err(|kind| self.give_up(RowsError::feature(self.place, name.as_bytes(), kind)))?;
+        }
+        Ok(())
+    }
+}
+
+impl Object<'_, '_> {
+    fn put(&mut self, index: usize, values: &Values<'_>) -> Result<(), Fault> {
+        let row = if let Place::Row(row) = self.place { row } else { 0 };
+        if !self.seen.insert(index) {
+            return Err(FaultKind::Twice.into());
+        }
+        if self.builder.given().contains(index) {
+            return Err(FaultKind::InContextToo.into());
+        }
+        let Some(field) = self.program.fields.get(index) else { return Ok(()) };
+        values.with_cell(|cell| self.builder.put(row, field, cell))
+    }
+
+    fn give_up<E: Error>(&mut self, fault: RowsError) -> E {
+        *self.fault = Some(fault);
+        E::custom("")
+    }
+}
+
+/// Calls `put` with each feature of a JSON row that has been decoded: the field's place, the field, its values.
+pub(super) fn visit(program: &Program, text: &str, put: &mut impl FnMut(usize, &Field, Cell<'_>)) {
+    // What cannot be read has been refused.
+    let _ = serde_json::Deserializer::from_str(text).deserialize_any(Sight { program, put });
+}
+
+/// One row, or the context, that is only looked at.
+struct Sight<'r, P> {
+    program: &'r Program,
+    put: &'r mut P,
+}
+
+impl<'de, P: FnMut(usize, &Field, Cell<'_>)> Visitor<'de> for Sight<'_, P> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object with a value for each feature")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut previous = None;
+        let mut values = Values::default();
+        while let Some(Name(name)) = map.next_key_seed(Name::default())? {
+            let found = self.program.field(previous, name.as_bytes());
+            let Some((index, field)) = found.and_then(|index| Some((index, self.program.fields.get(index)?)))
+            else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            previous = Some(index);
+            values.reset(field.kind);
+            map.next_value_seed(&mut values)?;
+            if !(values.is_null() || values.is_empty() && field.shape == FieldShape::Scalar) {
+                values.with_cell(|cell| (self.put)(index, field, cell));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A key: a slice of the text, unless it has escapes.
+#[derive(Default)]
+struct Name<'de>(Cow<'de, str>);
+
+impl<'de> DeserializeSeed<'de> for Name<'de> {
+    type Value = Self;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name<'de> {
+    type Value = Self;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, name: &'de str) -> Result<Self, E> {
+        Ok(Self(Cow::Borrowed(name)))
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Self, E> {
+        Ok(Self(Cow::Owned(name.to_owned())))
+    }
+}

@@ -1,0 +1,82 @@
+//! What the server and its models are, as the protocol's documents.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::engine::Version;
+use crate::engine::model::TensorInfo;
+
+/// What the protocol calls a TorchScript model.
+const PLATFORM: &str = "pytorch_torchscript";
+
+#[derive(Serialize)]
+pub struct Server {
+    name: &'static str,
+    version: &'static str,
+    /// What a client finds named here it may use.
+    extensions: [&'static str; 1],
+}
+
+impl Server {
+    pub fn new() -> Self {
+        Self { name: "penstock", version: env!("CARGO_PKG_VERSION"), extensions: ["binary_tensor_data"] }
+    }
+}
+
+#[derive(Serialize)]
+pub struct Live {
+    pub live: bool,
+}
+
+#[derive(Serialize)]
+pub struct Ready {
+    pub ready: bool,
+}
+
+#[derive(Serialize)]
+pub struct ModelReady<'a> {
+    pub name: &'a str,
+    pub ready: bool,
+}
+
+#[derive(Serialize)]
+pub struct Model<'a> {
+    name: &'a str,
+    versions: [&'a str; 1],
+    platform: &'static str,
+    inputs: Vec<Tensor>,
+    outputs: Vec<Tensor>,
+    /// What a tensor's datatype does not tell of a feature.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    properties: BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct Tensor {
+    name: String,
+    datatype: &'static str,
+    shape: Vec<i64>,
+}
+
+impl<'a> Model<'a> {
+    pub fn of(version: &'a Version) -> Self {
+        let model = &version.model;
+        let tensors = |tensors: Vec<TensorInfo>| tensors.into_iter().map(Tensor::of).collect();
+        let kinds = model.feature_kinds().into_iter();
+        Self {
+            name: &model.spec.name,
+            versions: [&version.version_text],
+            platform: PLATFORM,
+            inputs: tensors(model.takes()),
+            outputs: tensors(model.outputs()),
+            properties: kinds.map(|(name, kind)| (format!("feature.{name}"), kind)).collect(),
+        }
+    }
+}
+
+impl Tensor {
+    fn of(info: TensorInfo) -> Self {
+        Self { name: info.name, datatype: info.datatype.name(), shape: info.shape }
+    }
+}

@@ -1,0 +1,232 @@
+//! One request and its answer.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{HeaderMap, HeaderName};
+use http::request::Parts;
+use http::{Method, Request, StatusCode};
+use hyper::body::Incoming;
+use smallvec::smallvec;
+
+use super::answer::{self, Answer, JSON_LENGTH, Refusal};
+use super::calls::{Calls, Outcome};
+use super::infer_answer::Body;
+use super::infer_request::{BinaryOutputs, Request as InferBody, raw_input};
+use super::listener::Settings;
+use super::predict_request::PredictRequest;
+use super::route::{ModelPath, Route, SERVED};
+use super::{body, encoding, infer_answer, metadata, predict_answer};
+use crate::door::unfinished::Unfinished;
+use crate::engine::RowsRequest;
+use crate::grpc::timeout;
+use crate::status::{Code, Status};
+use crate::wire::WireError;
+use crate::wire::infer_request::{InferRequest, InputTensor};
+
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// What every request needs. Belongs to one thread.
+pub struct Service {
+    pub calls: Calls,
+    pub settings: Settings,
+    pub ready: Arc<AtomicBool>,
+    pub unfinished: Rc<Unfinished>,
+}
+
+impl Service {
+    pub async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let answer = self.try_answer(request).await.unwrap_or_else(|refusal| answer::refuse(&refusal));
+        self.calls.engine().metrics.http.answer(answer.status().as_u16());
+        answer
+    }
+
+    async fn try_answer(&self, request: Request<Incoming>) -> Result<Answer, Refusal> {
+        let (head, incoming) = request.into_parts();
+        let route = match served(&head) {
+            Ok(route) => route,
+            Err(refusal) => {
+                body::discard(incoming).await;
+                return Err(refusal);
+            }
+        };
+        match route {
+            Route::Server => Ok(answer::json(StatusCode::OK, &metadata::Server::new())),
+            Route::Live => Ok(answer::json(StatusCode::OK, &metadata::Live { live: true })),
+            Route::Ready => {
+                let ready = self.ready.load(Ordering::Relaxed);
+                let http = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+                Ok(answer::json(http, &metadata::Ready { ready }))
+            }
+            Route::Model(path) => {
+                let version = self.calls.engine().routes.find(path.name, path.version)?;
+                Ok(answer::json(StatusCode::OK, &metadata::Model::of(&version)))
+            }
+            Route::ModelReady(path) => {
+                let (http, ready) = match self.calls.engine().routes.find(path.name, path.version) {
+                    Ok(_) => (StatusCode::OK, true),
+                    Err(status) if status.code == Code::Unavailable => {
+                        (StatusCode::SERVICE_UNAVAILABLE, false)
+                    }
+                    Err(status) => return Err(status.into()),
+                };
+                Ok(answer::json(http, &metadata::ModelReady { name: path.name, ready }))
+            }
+            Route::Infer(path) => {
+                let body = self.body(&head.headers, incoming).await?;
+                self.infer(path, &head.headers, body).await
+            }
+            Route::Predict(path) => {
+                let body = self.body(&head.headers, incoming).await?;
+                self.predict(path, &head.headers, &body).await
+            }
+        }
+    }
+
+    async fn body(&self, headers: &HeaderMap, incoming: Incoming) -> Result<Bytes, Refusal> {
+        let most = self.settings.max_receive_bytes;
+        let body = body::read(incoming, most, &self.unfinished).await?;
+        let encoding = encoding::of_body(headers).map_err(|name| {
+            let sentence = format!("Content-Encoding {name:?} is not taken; {} are.", encoding::ACCEPTED);
+            Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument, sentence)
+        })?;
+        Ok(encoding::expand(encoding, body, most)?)
+    }
+
+    async fn infer(&self, path: ModelPath<'_>, headers: &HeaderMap, body: Bytes) -> Result<Answer, Refusal> {
+        let began = Instant::now();
+        let (outcome, binary) = match json_bytes(headers)? {
+            Some(0) => (self.infer_raw(path, headers, &body, began).await?, BinaryOutputs::all()),
+            json_bytes => {
+                let request = InferBody::parse(&body, json_bytes)?;
+                let timeout = shorter(header_timeout(headers)?, request.timeout_us());
+                let tensors = request.tensors(path.name, path.version);
+                let submit =
+                    |engine: &crate::engine::Engine, caller| engine.submit_infer(&tensors, caller, began);
+                (self.calls.ask(timeout, submit).await, request.binary())
+            }
+        };
+        let body = infer_answer::encode(&outcome?, &binary).map_err(unreadable)?;
+        self.outputs(body, headers)
+    }
+
+    /// A body that is nothing but the data of the model's only input.
+    async fn infer_raw(
+        &self,
+        path: ModelPath<'_>,
+        headers: &HeaderMap,
+        body: &[u8],
+        began: Instant,
+    ) -> Result<Outcome, Refusal> {
+        let version = self.calls.engine().routes.find(path.name, path.version)?;
+        let (name, datatype, shape) = raw_input(&version.model, body)?;
+        let input = InputTensor { name: &name, datatype: datatype.name(), shape, ..InputTensor::default() };
+        let tensors = InferRequest {
+            model_name: path.name,
+            model_version: path.version,
+            inputs: smallvec![input],
+            raw: smallvec![body],
+            ..InferRequest::default()
+        };
+        let timeout = header_timeout(headers)?;
+        Ok(self.calls.ask(timeout, |engine, caller| engine.submit_infer(&tensors, caller, began)).await)
+    }
+
+    async fn predict(
+        &self,
+        path: ModelPath<'_>,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Answer, Refusal> {
+        let began = Instant::now();
+        let timeout = header_timeout(headers)?;
+        let request = PredictRequest::parse(body)?;
+        let rows = RowsRequest {
+            model_name: path.name,
+            model_version: path.version,
+            id: request.id(),
+            context: request.context(),
+            rows: request.rows(),
+            outputs: &request.outputs(),
+            receipt: request.receipt,
+        };
+        let outcome =
+            self.calls.ask(timeout, |engine, caller| engine.submit_rows(&rows, caller, began)).await;
+        let bytes = predict_answer::encode(&outcome?).map_err(unreadable)?;
+        self.outputs(Body { bytes, json_bytes: None }, headers)
+    }
+
+    fn outputs(&self, body: Body, headers: &HeaderMap) -> Result<Answer, Refusal> {
+        let (bytes, most) = (body.bytes.len(), self.settings.max_send_bytes);
+        if bytes > most {
+            let sentence = format!(
+                "The answer has {bytes} bytes; at most {most} can be sent. Ask for fewer rows or outputs, or for binary data."
+            );
+            return Err(
+                Status { pushback_ms: Some(-1), ..Status::new(Code::ResourceExhausted, sentence) }.into()
+            );
+        }
+        Ok(answer::outputs(body, headers))
+    }
+}
+
+/// What is asked for.
+fn served(head: &Parts) -> Result<Route<'_>, Refusal> {
+    let route = Route::of(head.uri.path()).ok_or_else(|| nothing_there(head.uri.path()))?;
+    check_method(&head.method, route)?;
+    Ok(route)
+}
+
+fn nothing_there(path: &str) -> Refusal {
+    let shown: String = path.chars().take(128).collect();
+    Status::new(Code::NotFound, format!("Nothing is served at {shown:?}. This port has {SERVED}.")).into()
+}
+
+fn check_method(method: &Method, route: Route<'_>) -> Result<(), Refusal> {
+    let (fits, allow) = if route.takes_a_body() {
+        (method == Method::POST, "POST")
+    } else {
+        (method == Method::GET || method == Method::HEAD, "GET, HEAD")
+    };
+    if fits {
+        return Ok(());
+    }
+    let sentence =
+        format!("This path takes {allow}, not {}.", method.as_str().chars().take(32).collect::<String>());
+    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented, sentence);
+    Err(Refusal { allow: Some(allow), ..refusal })
+}
+
+fn json_bytes(headers: &HeaderMap) -> Result<Option<usize>, Status> {
+    let Some(value) = headers.get(JSON_LENGTH) else { return Ok(None) };
+    let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+    number.map(Some).ok_or_else(|| {
+        let shown: String = String::from_utf8_lossy(value.as_bytes()).chars().take(32).collect();
+        let sentence = format!("Inference-Header-Content-Length {shown:?} is no number of bytes.");
+        Status::new(Code::InvalidArgument, sentence)
+    })
+}
+
+fn header_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
+    let Some(value) = headers.get(TIMEOUT) else { return Ok(None) };
+    timeout::parse(value.as_bytes()).map(Some).ok_or_else(|| {
+        let shown: String = String::from_utf8_lossy(value.as_bytes()).chars().take(32).collect();
+        let sentence = format!(
+            "grpc-timeout {shown:?} is no timeout; it is one to eight digits and one of the units H, M, S, m, u and n."
+        );
+        Status::new(Code::InvalidArgument, sentence)
+    })
+}
+
+fn shorter(header: Option<Duration>, parameter_us: u64) -> Option<Duration> {
+    let parameter = (parameter_us > 0).then(|| Duration::from_micros(parameter_us));
+    header.into_iter().chain(parameter).min()
+}
+
+#[cold]
+fn unreadable(error: WireError) -> Refusal {
+    Status::new(Code::Internal, format!("The model's answer cannot be read: {error}")).into()
+}
