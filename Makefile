@@ -112,6 +112,8 @@ tools: ## grpcurl and what else in Go the tests drive, into build/bin; without G
 bench: setup ## measure: criterion on the pure core, pytest-benchmark on the whole, the doors beside other servers
 	cargo bench --workspace
 	$(BIN)/python -m pytest bench -s
+	bench/tensorflow_setup.sh
+	$(BIN)/python -m bench.decode
 	$(BIN)/python -m bench.doors
 	$(BIN)/python -m bench.client
 

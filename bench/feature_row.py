@@ -57,7 +57,7 @@ _LIST_TOML = """
 name = "list_feature_{:02}"
 type = "int"
 list = {{ max = 20 }}
-ops = [{{ hash = {{ buckets = 100_000 }} }}]
+ops = [{{ hash = {{ buckets = 100_000, ints = "{}" }} }}]
 to = "lists"
 """
 
@@ -66,13 +66,26 @@ NAME = "features"
 Row = dict[str, list[Any]]
 
 
-def write_model_folder(folder: Path) -> None:
-    """model.toml and a version 1 without a model: decoding and packing need none."""
+def described() -> dict[str, Any]:
+    """The work as a program of others needs it told."""
+    return {
+        "floats": [f"float_feature_{number:02}" for number in range(_FLOATS)],
+        "strings": [f"string_feature_{number:02}" for number in range(_STRINGS)],
+        "lists": [f"list_feature_{number:02}" for number in range(_LISTS)],
+        "list_values": _LIST_VALUES,
+        "buckets": 100_000,
+        "mean": 0.5,
+        "std": 2.0,
+    }
+
+
+def write_model_folder(folder: Path, ints: str = "bytes") -> None:
+    """model.toml and a version 1 without a model: decoding and packing need none. `ints` is how integers are hashed."""
     (folder / "1").mkdir(parents=True)
     features = (
         *(_FLOAT_TOML.format(number) for number in range(_FLOATS)),
         *(_STRING_TOML.format(number) for number in range(_STRINGS)),
-        *(_LIST_TOML.format(number) for number in range(_LISTS)),
+        *(_LIST_TOML.format(number, ints) for number in range(_LISTS)),
     )
     (folder / "model.toml").write_text(_TENSORS_TOML + "".join(features))
 
@@ -80,12 +93,13 @@ def write_model_folder(folder: Path) -> None:
 def examples_request(rows: int, seed: int = 40) -> bytes:
     """A serialized PredictRequest with one Example a row; other rows for another seed."""
     request = prediction_pb2.PredictRequest(model_name=NAME)
-    for row in _rows(rows, seed):
-        features = request.examples.add().features.feature
-        for name, values in row.items():
-            kind = {float: "float_list", bytes: "bytes_list", int: "int64_list"}[type(values[0])]
-            getattr(features[name], kind).value.extend(values)
+    request.examples.extend(_example(row) for row in _rows(rows, seed))
     return request.SerializeToString()
+
+
+def records(rows: int) -> list[bytes]:
+    """The rows of `examples_request`, each as a serialized Example."""
+    return [_example(row).SerializeToString() for row in _rows(rows, 40)]
 
 
 def columns_request(rows: int) -> bytes:
@@ -100,6 +114,14 @@ def columns_request(rows: int) -> bytes:
         if len(first) > 1:
             column.row_lengths.extend(len(row[name]) for row in made)
     return request.SerializeToString()
+
+
+def _example(row: Row) -> prediction_pb2.Example:
+    example = prediction_pb2.Example()
+    for name, values in row.items():
+        kind = {float: "float_list", bytes: "bytes_list", int: "int64_list"}[type(values[0])]
+        getattr(example.features.feature[name], kind).value.extend(values)
+    return example
 
 
 def _rows(rows: int, seed: int) -> list[Row]:

@@ -51,6 +51,7 @@ OPERATIONS = {
     "offset": Operation(
         "{ identity = { size = 3 } }, { offset = { add = 10 } }", "int", [2], [[12]], "INT64"
     ),
+    "table": Operation("{ table = { values = [0.5, -1.0] } }", "int", [1, 0], [[-1.0], [0.5]]),
     "hour": Operation("{ hour = {} }", "timestamp", [LEAP_S], [[13]], "INT64"),
     "weekday": Operation("{ weekday = {} }", "timestamp", [LEAP_S], [[3]], "INT64"),
     "day": Operation("{ day = {} }", "timestamp", [LEAP_S], [[29]], "INT64"),

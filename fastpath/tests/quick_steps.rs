@@ -4,9 +4,10 @@
 mod wire_messages;
 
 use fastpath::features::statistics::Watch;
-use fastpath::features::{Program, RowBlock, RowsError, compile, examples};
+use fastpath::features::{Clock, Program, RowBlock, RowsError, columns, compile, examples};
 use fastpath::spec::ModelSpec;
-use fastpath::wire::Reader;
+use fastpath::wire::predict_request::PredictRequest;
+use fastpath::wire::{Reader, Writer};
 use proptest::prelude::*;
 use wire_messages::{example, floats, ints, nested, texts, varints};
 
@@ -56,9 +57,15 @@ const MODEL: &str = r#"
     list = { max = 3, keep = "first" }
     ops = [{ hash = { buckets = 1000 } }]
     to = "ids"
+    [[feature]]
+    name = "decimal"
+    type = "int"
+    list = { max = 5 }
+    ops = [{ hash = { buckets = 1000, ints = "text" } }]
+    to = "ids"
 "#;
 
-const NAMES: [&str; 6] = ["plain", "standard", "ranged", "word", "last", "first"];
+const NAMES: [&str; 7] = ["plain", "standard", "ranged", "word", "last", "first", "decimal"];
 
 fn program() -> Program {
     compile(&ModelSpec::parse("quick", MODEL, Vec::new()).unwrap()).unwrap()
@@ -73,7 +80,12 @@ fn general() -> Program {
 }
 
 fn decode(program: &Program, row: &[u8]) -> Result<RowBlock, RowsError> {
-    examples::decode(program, examples::template(program, None)?, &[Reader::new(row)], Watch::default())
+    examples::decode(
+        program,
+        examples::template(program, None, Clock::None)?,
+        &[Reader::new(row)],
+        Watch::default(),
+    )
 }
 
 /// The feature's values in a row, which must be the same both ways.
@@ -84,7 +96,7 @@ fn both(name: &str, feature: &[u8]) -> Result<RowBlock, RowsError> {
     quick
 }
 
-const LISTS: [&str; 2] = ["last", "first"];
+const LISTS: [&str; 3] = ["last", "first", "decimal"];
 
 /// A Feature of the named kind around the bytes of a packed list.
 fn packed(kind: u32, bytes: &[u8]) -> Vec<u8> {
@@ -105,6 +117,96 @@ fn any_feature() -> impl Strategy<Value = Vec<u8>> {
         (1..4u32, bytes()).prop_map(|(kind, bytes)| nested(kind, &bytes)),
         bytes(),
     ]
+}
+
+/// The bytes of a request's columns, by the program.
+fn decode_columns(program: &Program, message: &[u8]) -> Result<RowBlock, RowsError> {
+    let request = PredictRequest::parse(message)?;
+    columns::decode(
+        program,
+        examples::template(program, None, Clock::None)?,
+        &request.columns,
+        Watch::default(),
+        |_| Ok(()),
+    )
+}
+
+/// A column: its values, the lengths of its rows, and its validity mask.
+fn column(name: &str, values: &[u8], lengths: &[u32], validity: &[u8]) -> Vec<u8> {
+    let mut rest = Writer::default();
+    rest.packed_int64(8, lengths.iter().map(|length| i64::from(*length)));
+    if !validity.is_empty() {
+        rest.bytes(9, validity);
+    }
+    nested(6, &[nested(1, name.as_bytes()).as_slice(), values, rest.as_slice()].concat())
+}
+
+/// The values field of a column of `count` values of some kind, from bytes that are nothing in particular.
+fn any_values(count: usize) -> impl Strategy<Value = Vec<u8>> {
+    let words = prop::collection::vec(any::<i64>(), count);
+    let small = prop::collection::vec(0..300i64, count);
+    let bytes = |kind, width| {
+        prop::collection::vec(any::<u8>(), count * width)
+            .prop_map(move |bytes| nested(kind, &nested(1, &bytes)))
+    };
+    let list = |kind, texts: Vec<Vec<u8>>| {
+        nested(kind, &texts.iter().flat_map(|text| nested(1, text)).collect::<Vec<_>>())
+    };
+    prop_oneof![
+        bytes(2, 4),
+        bytes(3, 8),
+        bytes(5, 8),
+        words.prop_map(|values| nested(4, &nested(1, &varints(&values)))),
+        small.prop_map(|values| nested(4, &nested(1, &varints(&values)))),
+        prop::collection::vec(".{0,12}", count)
+            .prop_map(move |texts| list(6, texts.into_iter().map(String::into_bytes).collect())),
+        prop::collection::vec(prop::collection::vec(any::<u8>(), 0..4), count)
+            .prop_map(move |texts| list(6, texts)),
+    ]
+}
+
+fn any_column(rows: usize) -> impl Strategy<Value = Vec<u8>> {
+    let lengths = prop_oneof![Just(vec![]), prop::collection::vec(0..7u32, rows)];
+    let validity = prop_oneof![Just(vec![]), prop::collection::vec(any::<u8>(), rows.div_ceil(8))];
+    (prop::sample::select(&NAMES[..]), lengths, validity).prop_flat_map(move |(name, lengths, validity)| {
+        let count = if lengths.is_empty() { rows } else { lengths.iter().sum::<u32>() as usize };
+        any_values(count).prop_map(move |values| column(name, &values, &lengths, &validity))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_500))]
+
+    #[test]
+    fn whole_columns_and_general_steps_give_the_same_rows_and_the_same_errors(
+        columns in (1..20usize).prop_flat_map(|rows| prop::collection::vec(any_column(rows), 1..4))
+    ) {
+        let message = columns.concat();
+        prop_assert_eq!(decode_columns(&program(), &message), decode_columns(&general(), &message));
+    }
+
+    #[test]
+    fn columns_and_examples_give_the_same_rows(
+        rows in prop::collection::vec((any::<f32>(), ".{0,20}", prop::collection::vec(any::<i64>(), 0..6)), 1..150)
+    ) {
+        let floats_of = rows.iter().flat_map(|(value, ..)| value.to_le_bytes()).collect::<Vec<_>>();
+        let texts_of = rows.iter().flat_map(|(_, text, _)| nested(1, text.as_bytes())).collect::<Vec<_>>();
+        let lists_of = rows.iter().flat_map(|(.., list)| list.clone()).collect::<Vec<_>>();
+        let lengths = rows.iter().map(|(.., list)| u32::try_from(list.len()).unwrap()).collect::<Vec<_>>();
+        let message = [
+            column("standard", &nested(2, &nested(1, &floats_of)), &[], &[]),
+            column("word", &nested(6, &texts_of), &[], &[]),
+            column("last", &nested(4, &nested(1, &varints(&lists_of))), &lengths, &[]),
+        ].concat();
+        let of_rows: Vec<Vec<u8>> = rows
+            .iter()
+            .map(|(value, text, list)| example(&[("standard", floats(&[*value])), ("word", texts(&[text])), ("last", ints(list))]))
+            .collect();
+        let readers: Vec<Reader<'_>> = of_rows.iter().map(|row| Reader::new(row)).collect();
+        let program = program();
+        let by_examples = examples::decode(&program, examples::template(&program, None, Clock::None).unwrap(), &readers, Watch::default());
+        prop_assert_eq!(decode_columns(&program, &message), by_examples);
+    }
 }
 
 proptest! {
@@ -145,6 +247,28 @@ fn a_broken_varint_is_refused_both_ways_wherever_it_is_in_the_list() {
         let open = [&vec![1; before + after][..], &[0x80]].concat();
         for name in LISTS {
             assert!(both(name, &packed(3, &open)).is_err(), "{name} {before} {after}");
+        }
+    }
+}
+
+/// More values than vector registers hold and fewer, in lists that are full, short, cut and without values.
+#[test]
+fn columns_of_lists_of_every_length_are_the_same_both_ways() {
+    for rows in [1, 2, 7, 8, 9, 65] {
+        for longest in [0, 1, 3, 4, 9] {
+            let lengths: Vec<u32> =
+                (0..rows).map(|row| if longest == 0 { 0 } else { row % (longest + 1) }).collect();
+            let values: Vec<i64> =
+                (0..i64::from(lengths.iter().sum::<u32>())).map(|value| value * 77_777).collect();
+            let validity = vec![0b0110_1101; lengths.len().div_ceil(8)];
+            for name in LISTS {
+                for validity in [&[][..], &validity] {
+                    let message = column(name, &nested(4, &nested(1, &varints(&values))), &lengths, validity);
+                    let quick = decode_columns(&program(), &message);
+                    assert!(quick.is_ok());
+                    assert_eq!(quick, decode_columns(&general(), &message));
+                }
+            }
         }
     }
 }

@@ -83,6 +83,15 @@ def _offset(draw: st.DrawFn) -> Sample:
 
 
 @st.composite
+def _table(draw: st.DrawFn) -> Sample:
+    numbers = draw(st.lists(st.floats(), min_size=1, max_size=10))
+    ids = st.integers(0, len(numbers) - 1)
+    return {"type": "int", "ops": [{"table": {"values": numbers}}]}, draw(
+        st.lists(ids, min_size=1, max_size=20)
+    )
+
+
+@st.composite
 def _time(draw: st.DrawFn, name: str, arguments: dict[str, Any]) -> Sample:
     unit = draw(st.sampled_from(["s", "ms"]))
     some = (
@@ -162,6 +171,7 @@ SAMPLES: dict[str, st.SearchStrategy[Sample]] = {
     "hash": _categories("hash", _hash),
     "identity": _identity(),
     "offset": _offset(),
+    "table": _table(),
     **{name: _time(name, {}) for name in ("hour", "weekday", "day", "month")},
     "cycle": _cycles.flatmap(lambda arguments: _time("cycle", arguments)),
     "sum": _reduction("sum", {}),

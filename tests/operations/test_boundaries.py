@@ -157,6 +157,10 @@ INTS: list[tuple[dict[str, Any], list[tuple[int, float]]]] = [
     ({"identity": {"size": 4}}, [(0, 0), (3, 3)]),
     ({"identity": {"size": 4, "outside": "clip"}}, [(-1, 0), (4, 3), (-(2**63), 0), (2**63 - 1, 3)]),
     ({"identity": {"size": 4, "default": 1}}, [(-1, 1), (4, 1), (3, 3)]),
+    (
+        {"table": {"values": [-0.0, NAN, INF, SMALLEST]}},
+        [(0, -0.0), (1, NAN), (2, INF), (3, SMALLEST)],
+    ),
     ({"offset": {"add": 5}}, [(0, 5), (-5, 0), (2**63 - 6, 2**63 - 1)]),
     ({"vocab": {"values": [-(2**63), 0], "oov_buckets": 1}}, [(-(2**63), 0), (0, 1), (1, 2)]),
 ]

@@ -55,6 +55,7 @@ def _datatypes(name: str, table: dict[str, Any], values: list[Any]) -> tuple[str
         "quantile",
         "mean",
         "l2_normalize",
+        "table",
     }
     number |= table["ops"][0].get("cast", {}).get("to") == "float"
     if number or (table["type"] == "float" and name in {"sum", "max", "min"}):

@@ -165,7 +165,19 @@ def _cast(feature: Feature, values: Values, arguments: dict[str, Any]) -> I64 | 
     return numbers
 
 
-CATEGORICAL = {"vocab": _vocab, "hash": _hash, "identity": _identity, "offset": _offset, "cast": _cast}
+def _table(feature: Feature, values: Values, arguments: dict[str, Any]) -> F64:
+    table = np.array(arguments["values"], np.float64)
+    return table[_identity(feature, values, {"size": len(table)})]
+
+
+CATEGORICAL = {
+    "vocab": _vocab,
+    "hash": _hash,
+    "identity": _identity,
+    "offset": _offset,
+    "table": _table,
+    "cast": _cast,
+}
 
 
 def _days(time: I64, per_second: int) -> NDArray[np.datetime64]:

@@ -6,7 +6,9 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::fault::{Fault, FaultKind};
-use super::hash::{Buckets, farmhash64, farmhash64_u64, murmur3_32, murmur3_32_u64, xxh3_64, xxh3_64_u64};
+use super::hash::{
+    Buckets, farmhash64, farmhash64_decimal, farmhash64_u64, murmur3_32, murmur3_32_u64, xxh3_64, xxh3_64_u64,
+};
 use crate::spec::text::{HashName, IntsAs};
 
 /// A hash function with its seed, and the buckets its values fall into.
@@ -65,6 +67,9 @@ impl Hasher {
     }
 
     fn decimal(&self, value: i64) -> i64 {
+        if self.function == HashFunction::Farmhash64 {
+            return self.buckets.of(farmhash64_decimal(value)).cast_signed();
+        }
         self.bytes(itoa::Buffer::new().format(value).as_bytes())
     }
 }

@@ -1,7 +1,7 @@
 //! The values of one feature in one row, in whatever form they came.
 
 use super::fault::{Fault, FaultKind};
-use crate::wire::reader::split_varint;
+use crate::wire::varint::split_varint;
 use crate::wire::{Reader, WireError, WireErrorKind};
 
 /// Values of one feature in one row. Copying it is cheap.
@@ -69,10 +69,13 @@ pub fn varints(bytes: &[u8]) -> impl Iterator<Item = Result<i64, Fault>> {
 }
 
 /// The elements of a `BytesList` message.
-#[inline]
+#[inline(always)]
 pub fn bytes_list(message: &[u8]) -> impl Iterator<Item = Result<&[u8], Fault>> {
     let mut reader = Reader::new(message);
     std::iter::from_fn(move || {
+        if let Some(short) = reader.short_bytes(0x0a) {
+            return Some(Ok(short));
+        }
         let item = next_bytes(&mut reader);
         if item.is_err() {
             reader = Reader::new(&[]);
@@ -81,7 +84,7 @@ pub fn bytes_list(message: &[u8]) -> impl Iterator<Item = Result<&[u8], Fault>> 
     })
 }
 
-#[inline]
+#[inline(never)]
 fn next_bytes<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a [u8]>, WireError> {
     loop {
         if reader.take_byte(0x0a) {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::builder::Builder;
 use super::cell::Cell;
+use super::clock::Clock;
 use super::fault::{FaultKind, Place, RowsError};
 use super::program::{Bits, Field, FieldShape, Program};
 use super::rows::RowBlock;
@@ -11,17 +12,37 @@ use super::statistics::Watch;
 use super::template::Template;
 use crate::spec::text::UnknownFeatures;
 use crate::wire::Reader;
-use crate::wire::example::{FeatureValues, visit_features};
+use crate::wire::entry_key::EntryKey;
+use crate::wire::example::{FeatureValues, Visitor, visit_features};
 
 /// The template of a request's rows: the model's defaults with the context's features put in.
-pub fn template<'p>(program: &'p Program, context: Option<&[u8]>) -> Result<Cow<'p, Template>, RowsError> {
-    let Some(context) = context else { return Ok(Cow::Borrowed(&program.template)) };
-    let mut builder = Builder::new(program, Cow::Borrowed(&program.template), 1);
+pub fn template<'p>(
+    program: &'p Program,
+    context: Option<&[u8]>,
+    clock: Clock,
+) -> Result<Cow<'p, Template>, RowsError> {
+    let base = Template::at(program, clock)?;
+    let Some(context) = context else { return Ok(base) };
+    with_context(program, base, |builder, seen| {
+        put_example(builder, program, seen, Place::Context, Reader::new(context))
+    })
+}
+
+/// A template with a context in it, whose features `put` puts into a row.
+pub(super) fn with_context<'p>(
+    program: &'p Program,
+    base: Cow<'p, Template>,
+    put: impl FnOnce(&mut Builder<'p>, &mut Bits) -> Result<(), RowsError>,
+) -> Result<Cow<'p, Template>, RowsError> {
+    let required = base.required.clone();
+    let mut builder = Builder::of_template(program, base);
     let mut seen = Bits::new(program.fields.len());
-    builder.add_rows(1);
-    put_example(&mut builder, program, &mut seen, Place::Context, Reader::new(context))?;
+    put(&mut builder, &mut seen)?;
     builder.leave_out_unseen(&seen);
-    Ok(Cow::Owned(builder.into_template(seen)))
+    if let Some((_, name, kind)) = builder.unequal_weights(|field| seen.contains(field)) {
+        return Err(RowsError::feature(Place::Context, name.as_bytes(), kind));
+    }
+    Ok(Cow::Owned(builder.into_template(seen, required)))
 }
 
 /// Decodes one row a message.
@@ -37,8 +58,8 @@ pub fn decode(
         builder.add_rows(1);
         seen.clear();
         put_example(&mut builder, program, &mut seen, Place::Example(row), *example)?;
-        if let Some(field) = program.required.first_missing(&seen, builder.given()) {
-            return Err(RowsError::feature(Place::Example(row), program.name(field), FaultKind::Missing));
+        if let Some(field) = builder.first_missing(&seen) {
+            return Err(missing(program, Place::Example(row), field));
         }
         builder.leave_out_unseen(&seen);
     }
@@ -47,9 +68,10 @@ pub fn decode(
     Ok(block)
 }
 
-/// Rows of defaults.
+/// Rows of defaults, each with per-request values of its own. The time of the request is 1970.
 pub fn defaults(program: &Program, rows: usize) -> Result<RowBlock, RowsError> {
     let mut builder = Builder::new(program, Cow::Borrowed(&program.template), rows);
+    builder.unshare();
     let nothing = Bits::new(program.fields.len());
     builder.add_rows(rows);
     for _ in 0..rows {
@@ -71,64 +93,127 @@ fn put_example(
     place: Place,
     example: Reader<'_>,
 ) -> Result<(), RowsError> {
-    let row = if let Place::Example(row) = place { row } else { 0 };
-    let mut previous = None;
-    visit_features(example, |name, values| {
-        let Some(index) = program.field(previous, name) else {
-            return unknown(program, place, name);
-        };
-        previous = Some(index);
-        let Some(field) = program.fields.get(index) else { return Ok(()) };
+    visit_features(example, &mut Row { builder, program, seen, place, previous: None })
+}
+
+/// A row that is being filled; the context is one too.
+struct Row<'b, 'p> {
+    builder: &'b mut Builder<'p>,
+    program: &'b Program,
+    seen: &'b mut Bits,
+    place: Place,
+    /// The field that came last.
+    previous: Option<usize>,
+}
+
+impl Visitor for Row<'_, '_> {
+    type Error = RowsError;
+
+    #[inline(always)]
+    fn expected(&self) -> Option<(usize, &EntryKey)> {
+        self.program.expected(self.previous)
+    }
+
+    #[inline(always)]
+    fn visit_expected(&mut self, index: usize, values: FeatureValues<'_>) -> Result<(), RowsError> {
+        self.put(index, values)
+    }
+
+    fn visit(&mut self, name: &[u8], values: FeatureValues<'_>) -> Result<(), RowsError> {
+        match self.program.field(self.previous, name) {
+            Some(index) => self.put(index, values),
+            None => unknown(self.program, self.place, name),
+        }
+    }
+}
+
+impl Row<'_, '_> {
+    #[inline(always)]
+    fn put(&mut self, index: usize, values: FeatureValues<'_>) -> Result<(), RowsError> {
+        self.previous = Some(index);
+        let Some(field) = self.program.fields.get(index) else { return Ok(()) };
         if is_empty(values) && field.shape == FieldShape::Scalar {
             // A scalar without a value is missing, as in TensorFlow.
             return Ok(());
         }
-        let put = if !seen.insert(index) {
+        let row = if let Place::Example(row) = self.place { row } else { 0 };
+        let put = if !self.seen.insert(index) {
             Err(FaultKind::Twice.into())
-        } else if builder.given().contains(index) {
+        } else if self.builder.given().contains(index) {
             Err(FaultKind::InContextToo.into())
         } else {
-            builder.put(row, field, cell(values))
+            self.builder.put(row, field, cell(&values))
         };
-        put.map_err(|kind| RowsError::feature(place, name, kind))
-    })
+        put.map_err(|kind| RowsError::feature(self.place, field.name.as_bytes(), kind))
+    }
 }
 
 /// Calls `put` with each feature of an Example that has been decoded: the field's place, the field, its values.
 pub(super) fn visit(program: &Program, example: Reader<'_>, put: &mut impl FnMut(usize, &Field, Cell<'_>)) {
-    let mut previous = None;
     // What cannot be read has been refused.
-    let _: Result<(), RowsError> = visit_features(example, |name, values| {
-        if let Some(index) = program.field(previous, name)
-            && let Some(field) = program.fields.get(index)
-        {
-            previous = Some(index);
-            if !(is_empty(values) && field.shape == FieldShape::Scalar) {
-                put(index, field, cell(values));
-            }
-        }
-        Ok(())
-    });
+    let _ = visit_features(example, &mut Sight { program, put, previous: None });
 }
 
-#[inline]
-fn cell(values: FeatureValues<'_>) -> Cell<'_> {
+/// A row that is only looked at.
+struct Sight<'p, P> {
+    program: &'p Program,
+    put: &'p mut P,
+    previous: Option<usize>,
+}
+
+impl<P: FnMut(usize, &Field, Cell<'_>)> Visitor for Sight<'_, P> {
+    type Error = RowsError;
+
+    fn expected(&self) -> Option<(usize, &EntryKey)> {
+        self.program.expected(self.previous)
+    }
+
+    fn visit_expected(&mut self, index: usize, values: FeatureValues<'_>) -> Result<(), RowsError> {
+        self.previous = Some(index);
+        if let Some(field) = self.program.fields.get(index)
+            && !(is_empty(values) && field.shape == FieldShape::Scalar)
+        {
+            (self.put)(index, field, cell(&values));
+        }
+        Ok(())
+    }
+
+    fn visit(&mut self, name: &[u8], values: FeatureValues<'_>) -> Result<(), RowsError> {
+        match self.program.field(self.previous, name) {
+            Some(index) => self.visit_expected(index, values),
+            None => Ok(()),
+        }
+    }
+}
+
+#[inline(always)]
+fn cell<'a>(values: &'a FeatureValues<'_>) -> Cell<'a> {
     match values {
         FeatureValues::Floats(bytes) => Cell::Floats(bytes.as_chunks().0),
         FeatureValues::Ints(bytes) => Cell::Varints(bytes),
         FeatureValues::Bytes(list) => Cell::BytesList(list),
+        FeatureValues::Element(element) => Cell::Texts(std::slice::from_ref(element)),
         FeatureValues::None => Cell::None,
     }
 }
 
-#[inline]
+#[inline(always)]
 fn is_empty(values: FeatureValues<'_>) -> bool {
     match values {
         FeatureValues::None => true,
         FeatureValues::Floats(bytes) | FeatureValues::Ints(bytes) | FeatureValues::Bytes(bytes) => {
             bytes.is_empty()
         }
+        FeatureValues::Element(_) => false,
     }
+}
+
+/// A row lacks a field without which it cannot be.
+#[cold]
+pub(super) fn missing(program: &Program, place: Place, field: usize) -> RowsError {
+    let is_now = program.now.iter().any(|(now, _)| *now == field) && !program.required.contains(field);
+    let kind = if is_now { FaultKind::NoRequestTime } else { FaultKind::Missing };
+    RowsError::feature(place, program.name(field), kind)
 }
 
 /// A name that the model does not have.

@@ -1,5 +1,7 @@
 //! What one `[[feature]]` does to each of its values, from the value as sent to the tensor's element.
 
+use std::sync::Arc;
+
 use half::{bf16, f16};
 
 use super::category::{HashFunction, Hasher, Vocabulary};
@@ -7,8 +9,9 @@ use super::fault::{Fault, FaultKind};
 use super::hash::murmur3_32;
 use super::number::{Number, NumberOp};
 use super::row_op::{self, Numbers, RowStep};
+use super::tally::Tally;
 use super::time::{TimePart, milliseconds};
-use crate::spec::text::{IntsAs, TimeUnit};
+use crate::spec::text::TimeUnit;
 use crate::wire::Datatype;
 
 /// The first operation, the number operations behind it, those that take the values of a row together, and the element
@@ -28,6 +31,8 @@ pub enum Head {
     Number,
     Hash(Hasher),
     Vocab(Vocabulary),
+    /// A vocabulary that is still to be fitted.
+    Tally(Arc<Tally>),
     Time(TimePart, TimeUnit),
     /// The signed hash of text that `feature_hasher` makes a column and a sign of.
     SignedHash,
@@ -162,6 +167,7 @@ impl Pipeline {
             Head::Number | Head::SignedHash => value,
             Head::Hash(hasher) => hasher.int(value),
             Head::Vocab(vocabulary) => vocabulary.int(value)?,
+            Head::Tally(tally) => tally.int(value),
             Head::Time(part, unit) => return self.number(part.of(milliseconds(value, *unit))),
         });
         self.number(number)
@@ -173,6 +179,7 @@ impl Pipeline {
         let id = match &self.head {
             Head::Hash(hasher) => hasher.bytes(value),
             Head::Vocab(vocabulary) => vocabulary.text(value)?,
+            Head::Tally(tally) => tally.text(value),
             Head::SignedHash => i64::from(murmur3_32(value, 0).cast_signed()),
             // `length` looks at no value; the compiler lets no other text in here.
             Head::Number | Head::Time(..) => 0,
@@ -200,15 +207,20 @@ impl Pipeline {
         if let Head::Vocab(vocabulary) = &self.head { Some(vocabulary.len()) } else { None }
     }
 
-    /// Whether it does nothing but hash by farmhash64, integers as bytes, to INT64: the commonest use of ids.
+    /// The hasher, where it does nothing but hash by farmhash64 to INT64: the commonest use of ids.
     #[must_use]
-    pub fn is_plain_hash(&self) -> bool {
-        let plain =
-            |hasher: &Hasher| hasher.function == HashFunction::Farmhash64 && hasher.ints == IntsAs::Bytes;
-        matches!(&self.head, Head::Hash(hasher) if plain(hasher))
-            && self.ops.is_empty()
-            && self.row.is_empty()
-            && self.element == Element::Int64
+    pub fn plain_hash(&self) -> Option<&Hasher> {
+        match &self.head {
+            Head::Hash(hasher)
+                if hasher.function == HashFunction::Farmhash64
+                    && self.ops.is_empty()
+                    && self.row.is_empty()
+                    && self.element == Element::Int64 =>
+            {
+                Some(hasher)
+            }
+            _ => None,
+        }
     }
 }
 

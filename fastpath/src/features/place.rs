@@ -7,17 +7,36 @@ use super::list_form::ListForm;
 use super::number::Number;
 use super::pipeline::Pipeline;
 use super::program::{Field, MAX_LIST, Target, Use};
+use super::template::TemplateColumn;
 use super::time::milliseconds;
 use crate::spec::text::{FeatureType, Keep};
+use crate::wire::reader::is_text;
 
 /// One tensor's data while rows are being filled.
 #[derive(Debug)]
 pub(super) enum Buffer {
-    Fixed { row_bytes: usize, data: Vec<u8> },
-    Jagged { values: Vec<u8>, lengths: Vec<u32> },
+    Fixed {
+        row_bytes: usize,
+        data: Vec<u8>,
+    },
+    /// `sent`: how many values each list had before it was cut, where other lists must be as long.
+    Jagged {
+        values: Vec<u8>,
+        lengths: Vec<u32>,
+        sent: Option<Vec<u32>>,
+    },
 }
 
 impl Buffer {
+    /// Where in a column's data the elements of a row from `offset_bytes` on are.
+    #[inline]
+    pub fn offset(&self, row: usize, offset_bytes: usize) -> usize {
+        match self {
+            Self::Fixed { row_bytes, .. } => row * *row_bytes + offset_bytes,
+            Self::Jagged { .. } => 0,
+        }
+    }
+
     /// The elements of a row from `offset_bytes` on.
     #[inline]
     pub fn place(&mut self, row: usize, offset_bytes: usize, length: usize) -> &mut [u8] {
@@ -27,6 +46,38 @@ impl Buffer {
                 data.get_mut(from..from + length).unwrap_or_default()
             }
             Self::Jagged { .. } => &mut [],
+        }
+    }
+
+    /// A row more of a jagged column, with the template's values.
+    #[inline]
+    pub fn push_default(&mut self, template: &TemplateColumn) {
+        if let (
+            Self::Jagged { values, lengths, sent },
+            TemplateColumn::Jagged { values: default, count, sent: sent_count, .. },
+        ) = (self, template)
+        {
+            values.extend_from_slice(default);
+            lengths.push(*count);
+            if let Some(sent) = sent {
+                sent.push(*sent_count);
+            }
+        }
+    }
+
+    /// A row more, the template's.
+    pub fn push_template(&mut self, template: &TemplateColumn) {
+        if let (Self::Fixed { data, .. }, TemplateColumn::Fixed(row)) = (&mut *self, template) {
+            data.extend_from_slice(row);
+        }
+        self.push_default(template);
+    }
+
+    /// How many values each row's list had; nothing where nobody asks.
+    pub fn sent(&self) -> &[u32] {
+        match self {
+            Self::Jagged { sent: Some(sent), .. } => sent,
+            _ => &[],
         }
     }
 }
@@ -148,7 +199,7 @@ impl Place<'_> {
                 pass(&mut values, count).map(|()| kept)
             }
             ListForm::Jagged { max, keep } => {
-                let Some((Buffer::Jagged { values: data, lengths }, _)) = buffer else { return Ok(0) };
+                let Some((Buffer::Jagged { values: data, lengths, sent }, _)) = buffer else { return Ok(0) };
                 let skip = skipped(count, *max, *keep)?;
                 let kept = (count - skip).min(*max);
                 let from = data.len();
@@ -161,6 +212,9 @@ impl Place<'_> {
                 pass(&mut values, count)?;
                 // At most MAX_LIST.
                 lengths.push(u32::try_from(kept).unwrap_or(u32::MAX));
+                if let Some(sent) = sent {
+                    sent.push(u32::try_from(count).unwrap_or(u32::MAX));
+                }
                 Ok(kept)
             }
         }
@@ -188,19 +242,6 @@ pub(super) fn skipped(count: usize, max: usize, keep: Keep) -> Result<usize, Fau
 /// How many elements a `BytesList` has.
 fn count_list(list: &[u8]) -> Result<usize, Fault> {
     bytes_list(list).try_fold(0, |count, item| item.map(|_| count + 1))
-}
-
-/// Whether the bytes are UTF-8. Short texts are ASCII nearly always; those of 8 to 16 bytes are looked at in two words
-/// that overlap, since the general check costs more than their hash.
-#[inline]
-pub(super) fn is_text(value: &[u8]) -> bool {
-    let ascii = match (value.first_chunk::<8>(), value.last_chunk::<8>()) {
-        (Some(first), Some(last)) if value.len() <= 16 => {
-            (u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last)) & 0x8080_8080_8080_8080 == 0
-        }
-        _ => value.is_ascii(),
-    };
-    ascii || std::str::from_utf8(value).is_ok()
 }
 
 #[inline]
@@ -298,6 +339,7 @@ mod tests {
             slot: Some(0),
             range: None,
             quick: None,
+            per_request: false,
         };
         assert_eq!(slot_value(&field, Cell::Varints(&[1])), Ok(1));
         let refused = Err(FaultKind::NotBool { value: 7 }.into());

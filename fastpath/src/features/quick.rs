@@ -4,16 +4,19 @@
 //! shape on the wire, a wrong kind) goes the general way, which also words the error; both ways give the
 //! same bits, as a test holds.
 
+use super::category::Hasher;
 use super::cell::Cell;
 use super::fault::Fault;
-use super::hash::{Buckets, farmhash64, farmhash64_u64};
+use super::hash::{Buckets, IntegerHash, farmhash64};
 use super::list_form::ListForm;
 use super::number::NumberOp;
-use super::pipeline::{Element, Head, round};
-use super::place::{Buffer, is_text, skipped};
+use super::pipeline::{Element, round};
+use super::place::{Buffer, skipped};
 use super::program::{Field, Target, Use};
-use crate::spec::text::{FeatureType, Keep};
-use crate::wire::reader::{split_two_varints, split_varint};
+use super::unhashed::Unhashed;
+use crate::spec::text::{FeatureType, IntsAs, Keep};
+use crate::wire::reader::is_text;
+use crate::wire::varint::{gather_groups, read_one_by_one};
 
 /// One step from the wire to the tensor.
 #[derive(Clone, Copy, Debug)]
@@ -23,14 +26,16 @@ pub enum Quick {
     /// A text scalar hashed by farmhash64 to INT64.
     Text { target: Target, buckets: Buckets },
     /// A padded list of integers hashed by farmhash64 to INT64.
-    Ints { target: Target, max: usize, keep: Keep, pad: [u8; 8], buckets: Buckets },
+    Ints { target: Target, max: usize, keep: Keep, pad: [u8; 8], hash: IntegerHash },
 }
 
 impl Quick {
     /// None where the field needs the general way.
     #[must_use]
     pub fn of(field: &Field, uses: &[Use]) -> Option<Self> {
-        let ([only], None, None) = (uses, field.slot, &field.range) else { return None };
+        let ([only], None, None, false) = (uses, field.slot, &field.range, field.per_request) else {
+            return None;
+        };
         let plain = !only.late && only.padding.is_empty() && only.pipeline.row.is_empty();
         let target = only.target.filter(|_| plain)?;
         match (field.kind, &only.list) {
@@ -43,19 +48,17 @@ impl Quick {
                 };
                 Some(Self::Float { target, sub, div })
             }
-            (FeatureType::String, ListForm::Scalar) => match &only.pipeline.head {
-                Head::Hash(hasher) if only.pipeline.is_plain_hash() => {
-                    Some(Self::Text { target, buckets: hasher.buckets })
-                }
-                _ => None,
-            },
-            (FeatureType::Int, ListForm::Padded { max, keep, pad }) => match &only.pipeline.head {
-                Head::Hash(hasher) if only.pipeline.is_plain_hash() => {
-                    let pad = *pad.first_chunk::<8>()?;
-                    Some(Self::Ints { target, max: *max, keep: *keep, pad, buckets: hasher.buckets })
-                }
-                _ => None,
-            },
+            (FeatureType::String, ListForm::Scalar) => {
+                Some(Self::Text { target, buckets: only.pipeline.plain_hash()?.buckets })
+            }
+            (FeatureType::Int, ListForm::Padded { max, keep, pad }) => {
+                let Hasher { ints, buckets, .. } = only.pipeline.plain_hash()?;
+                let hash = match ints {
+                    IntsAs::Bytes => IntegerHash::Bytes(*buckets),
+                    IntsAs::Text => IntegerHash::Decimal(*buckets),
+                };
+                Some(Self::Ints { target, max: *max, keep: *keep, pad: *pad.first_chunk::<8>()?, hash })
+            }
             _ => None,
         }
     }
@@ -63,7 +66,13 @@ impl Quick {
     /// Puts the values into the row; false where they need the general way, which then finds nothing done
     /// that it does not do again.
     #[inline(always)]
-    pub(super) fn put(&self, columns: &mut [Buffer], row: usize, cell: Cell<'_>) -> Result<bool, Fault> {
+    pub(super) fn put(
+        &self,
+        columns: &mut [Buffer],
+        unhashed: &mut Unhashed,
+        row: usize,
+        cell: Cell<'_>,
+    ) -> Result<bool, Fault> {
         match (self, cell) {
             (Self::Float { target, sub, div }, Cell::Floats([value])) => {
                 if let Some(out) = element::<4>(columns, *target, row) {
@@ -80,64 +89,34 @@ impl Quick {
             (Self::Text { target, buckets }, Cell::Texts([text])) => {
                 Ok(put_text(columns, *target, row, *buckets, text))
             }
-            (Self::Ints { target, max, keep, pad, buckets }, Cell::Ints(values)) => {
+            (Self::Ints { target, max, keep, pad, hash }, Cell::Ints(values)) => {
                 let Some(buffer) = columns.get_mut(target.column) else { return Ok(true) };
                 let (out, _) = buffer.place(row, target.offset_bytes, 8 * max).as_chunks_mut::<8>();
                 let skip = skipped(values.len(), *max, *keep)?;
                 let (ids, padding) = out.split_at_mut((values.len() - skip).min(*max));
                 padding.fill(*pad);
-                for (id, value) in ids.iter_mut().zip(values.get(skip..).unwrap_or_default()) {
-                    *id = farmhash64_u64(u64::from_le_bytes(*value)).to_le_bytes();
-                }
-                reduce(ids, *buckets);
+                ids.copy_from_slice(values.get(skip..skip + ids.len()).unwrap_or_default());
+                hash.hash_all(ids);
                 Ok(true)
             }
-            (Self::Ints { target, max, pad, buckets, .. }, Cell::Varints(values)) => {
+            (Self::Ints { target, max, pad, hash, .. }, Cell::Varints(values)) => {
                 let Some(buffer) = columns.get_mut(target.column) else { return Ok(true) };
+                let from = buffer.offset(row, target.offset_bytes);
                 let (out, _) = buffer.place(row, target.offset_bytes, 8 * max).as_chunks_mut::<8>();
+                let gathered = gather_groups(values, out);
                 // A list that is too long, or broken, goes the general way.
-                let Some(count) = read_varints(values, out) else { return Ok(false) };
+                let Some(count) = gathered.or_else(|| read_one_by_one(values, out)) else { return Ok(false) };
                 let Some((ids, padding)) = out.split_at_mut_checked(count) else { return Ok(false) };
                 padding.fill(*pad);
-                for id in &mut *ids {
-                    *id = farmhash64_u64(u64::from_le_bytes(*id)).to_le_bytes();
+                if gathered.is_some() {
+                    unhashed.push(target.column, from, 8 * count, *hash);
+                } else {
+                    hash.hash_all(ids);
                 }
-                reduce(ids, *buckets);
                 Ok(true)
             }
             _ => Ok(false),
         }
-    }
-}
-
-/// Reads all varints into the front of `out` and says how many there were; none where one is broken or there are more.
-///
-/// Reading is a loop of its own: it is a chain, from each varint's length to the next, while hashing has none, so that
-/// the processor hashes several values at once.
-#[inline]
-fn read_varints(values: &[u8], out: &mut [[u8; 8]]) -> Option<usize> {
-    let mut rest = values;
-    let mut count = 0;
-    for pair in out.as_chunks_mut::<2>().0 {
-        let Some((values, behind)) = split_two_varints(rest) else { break };
-        *pair = values.map(u64::to_le_bytes);
-        rest = behind;
-        count += 2;
-    }
-    while !rest.is_empty() {
-        let (value, behind) = split_varint(rest).ok()?;
-        *out.get_mut(count)? = value.to_le_bytes();
-        rest = behind;
-        count += 1;
-    }
-    Some(count)
-}
-
-/// Hashes to buckets.
-#[inline]
-fn reduce(hashes: &mut [[u8; 8]], buckets: Buckets) {
-    for hash in hashes {
-        *hash = buckets.of(u64::from_le_bytes(*hash)).to_le_bytes();
     }
 }
 

@@ -4,15 +4,17 @@
 use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher};
 
-use super::columns::{Parsed, Values, fill};
+use super::clock::Clock;
+use super::columns::{Parsed, Texts, Values, fill};
 use super::fault::{FaultKind, Place, RowsError};
 use super::program::{FieldShape, Program};
 use super::rows::{Column, Dims, RowBlock};
 use super::statistics::Watch;
+use super::template::Template;
 use smallvec::SmallVec;
 
+use crate::spec::InputSpec;
 use crate::spec::error::nearest;
-use crate::spec::model::InputSpec;
 use crate::spec::text::FeatureType;
 use crate::wire::Datatype;
 use crate::wire::infer_request::{InferRequest, InputTensor};
@@ -22,7 +24,8 @@ use crate::wire::tensor_contents::append_raw;
 /// Decodes requests to a model without features.
 pub fn decode_inputs(inputs: &[InputSpec], request: &InferRequest<'_>) -> Result<RowBlock, RowsError> {
     check_raw_count(request)?;
-    let mut block = RowBlock { rows: 0, columns: SmallVec::with_capacity(inputs.len()), shape_key: 0 };
+    let mut block =
+        RowBlock { rows: 0, groups: 0, columns: SmallVec::with_capacity(inputs.len()), shape_key: 0 };
     let mut key = foldhash::fast::FixedState::default().build_hasher();
     let mut any_size = false;
     for (index, spec) in inputs.iter().enumerate() {
@@ -48,6 +51,7 @@ pub fn decode_inputs(inputs: &[InputSpec], request: &InferRequest<'_>) -> Result
     if request.inputs.len() > inputs.len() {
         refuse_surplus(request, inputs.iter().map(|spec| spec.name.as_str()))?;
     }
+    block.groups = block.rows;
     if any_size {
         block.shape_key = key.finish() | 1;
     }
@@ -59,6 +63,7 @@ pub fn decode_inputs(inputs: &[InputSpec], request: &InferRequest<'_>) -> Result
 pub fn decode_features(
     program: &Program,
     request: &InferRequest<'_>,
+    clock: Clock,
     watch: Watch<'_>,
     check_rows: impl FnOnce(usize) -> Result<(), RowsError>,
 ) -> Result<RowBlock, RowsError> {
@@ -89,7 +94,7 @@ pub fn decode_features(
         .iter()
         .map(|(tensor, datatype, data, per_row)| {
             Ok(Parsed {
-                name: tensor.name,
+                name: tensor.name.as_bytes(),
                 values: values(tensor, *datatype, data)?,
                 lengths: &[],
                 per_row: *per_row,
@@ -98,7 +103,7 @@ pub fn decode_features(
             })
         })
         .collect::<Result<_, RowsError>>()?;
-    let block = fill(program, Cow::Borrowed(&program.template), rows, &columns)?;
+    let block = fill(program, Template::at(program, clock)?, rows, &columns)?;
     watch.columns(program, rows, &columns);
     Ok(block)
 }
@@ -111,7 +116,7 @@ pub fn zeros(inputs: &[InputSpec], rows: usize) -> RowBlock {
         let elements = dims.iter().map(|dim| usize::try_from(*dim).unwrap_or(1)).product::<usize>();
         Column::Fixed { data: vec![0; rows * elements * input.datatype.size_bytes()], dims }
     };
-    RowBlock { rows, columns: inputs.iter().map(column).collect(), shape_key: 0 }
+    RowBlock { rows, groups: rows, columns: inputs.iter().map(column).collect(), shape_key: 0 }
 }
 
 /// The datatypes in which a feature may come.
@@ -141,9 +146,9 @@ fn values<'a>(tensor: &InputTensor<'_>, datatype: Datatype, data: &'a [u8]) -> R
 }
 
 /// The elements of a BYTES tensor: each a 4-byte little-endian length and so many bytes.
-fn split_bytes<'a>(tensor: &InputTensor<'_>, data: &'a [u8]) -> Result<Vec<&'a [u8]>, RowsError> {
+fn split_bytes<'a>(tensor: &InputTensor<'_>, data: &'a [u8]) -> Result<Texts<'a>, RowsError> {
     let expected = elements(tensor)?;
-    let mut out = Vec::with_capacity(expected.min(data.len()));
+    let mut out = SmallVec::with_capacity(expected.min(data.len()));
     let mut rest = data;
     while let Some((length, behind)) = rest.split_first_chunk::<4>() {
         let length = usize::try_from(u32::from_le_bytes(*length)).ok();

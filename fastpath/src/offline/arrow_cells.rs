@@ -16,7 +16,7 @@ use arrow_buffer::Buffer;
 use arrow_schema::{DataType, TimeUnit as ArrowUnit};
 
 use crate::features::RowsError;
-use crate::features::columns::{Parsed, Values};
+use crate::features::columns::{Parsed, Texts, Values};
 use crate::features::fault::{FaultKind, Place};
 use crate::spec::text::TimeUnit;
 
@@ -59,7 +59,7 @@ impl<'t> Cells<'t> {
         let values = values(&self.values, self.unit)
             .map_err(|(position, kind)| self.wrong(self.row_of(position), kind))?;
         Ok(Parsed {
-            name: self.name,
+            name: self.name.as_bytes(),
             values,
             lengths: &self.lengths,
             per_row: 1,
@@ -259,12 +259,12 @@ fn converted(time: i64, from: i64, to: i64) -> i64 {
 }
 
 /// Text or bytes; none where the array holds neither. A null's place is empty: its view need not be valid.
-fn texts(array: &ArrayRef, places: impl Iterator<Item = usize>) -> Option<Vec<&[u8]>> {
+fn texts(array: &ArrayRef, places: impl Iterator<Item = usize>) -> Option<Texts<'_>> {
     fn collected<'a>(
         array: &'a ArrayRef,
         places: impl Iterator<Item = usize>,
         text: impl Fn(usize) -> &'a [u8],
-    ) -> Vec<&'a [u8]> {
+    ) -> Texts<'a> {
         let nulls = array.nulls();
         let one = |place| {
             let here = place < array.len() && nulls.is_none_or(|nulls| nulls.is_valid(place));

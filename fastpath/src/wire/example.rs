@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::entry_key::EntryKey;
 use super::error::{WireError, WireErrorKind};
 use super::reader::{Reader, WireType};
 use super::writer::Writer;
@@ -20,14 +21,27 @@ pub enum FeatureValues<'a> {
     Ints(&'a [u8]),
     /// A `BytesList` message.
     Bytes(&'a [u8]),
+    /// The only element of a `BytesList`.
+    Element(&'a [u8]),
 }
 
-/// Calls `visit(name, values)` for each feature of an Example, in the order on the wire.
+/// What is done with the features of an Example.
+pub trait Visitor {
+    type Error: From<WireError>;
+
+    /// The feature that probably comes next, by a number of the visitor's own, and its key.
+    fn expected(&self) -> Option<(usize, &EntryKey)>;
+
+    /// The feature that was expected, by its number.
+    fn visit_expected(&mut self, index: usize, values: FeatureValues<'_>) -> Result<(), Self::Error>;
+
+    /// Any other one; also the expected one, where its entry has an unusual shape.
+    fn visit(&mut self, name: &[u8], values: FeatureValues<'_>) -> Result<(), Self::Error>;
+}
+
+/// Visits each feature of an Example, in the order on the wire.
 #[inline]
-pub fn visit_features<E: From<WireError>>(
-    mut example: Reader<'_>,
-    mut visit: impl FnMut(&[u8], FeatureValues<'_>) -> Result<(), E>,
-) -> Result<(), E> {
+pub fn visit_features<V: Visitor>(mut example: Reader<'_>, visitor: &mut V) -> Result<(), V::Error> {
     while let Some((number, wire_type)) = example.field()? {
         if (number, wire_type) != (1, WireType::Length) {
             example.skip(number, wire_type)?;
@@ -36,22 +50,62 @@ pub fn visit_features<E: From<WireError>>(
         let mut features = example.message()?;
         while !features.is_empty() {
             if features.take_byte(0x0a) {
-                let entry = features.message()?;
-                // One call of `visit`, so that the compiler makes one loop of this and what it does.
-                let joined;
-                let (name, values) = if let Some(usual) = usual_entry(entry) {
-                    usual
-                } else {
-                    joined = any_entry(entry)?;
-                    (joined.0, joined.1.as_ref())
-                };
-                visit(name, values)?;
+                if let Some((index, values, behind)) = expected_values(features, visitor) {
+                    features = behind;
+                    visitor.visit_expected(index, values)?;
+                    continue;
+                }
+                visit_entry(features.message()?, visitor)?;
             } else if let Some((number, wire_type)) = features.field()? {
                 features.skip(number, wire_type)?;
             }
         }
     }
     Ok(())
+}
+
+/// The values of the expected feature, and what is behind its entry; none where another feature comes, or one with an
+/// unusual or long list.
+#[inline(always)]
+fn expected_values<'a>(
+    mut features: Reader<'a>,
+    visitor: &impl Visitor,
+) -> Option<(usize, FeatureValues<'a>, Reader<'a>)> {
+    let (index, key) = visitor.expected()?;
+    let length = usize::try_from(features.varint().ok()?).ok()?;
+    let values = short_values(key.behind(features.rest(), length)?)?;
+    features.pass(length);
+    Some((index, values, features))
+}
+
+/// The values of a Feature of one list, which is one packed field or one element of at most 123 bytes: then all lengths
+/// are one byte and follow from the last. `feature` begins with the first of them, and nothing may follow the values.
+#[inline(always)]
+fn short_values(feature: &[u8]) -> Option<FeatureValues<'_>> {
+    let (lengths, values) = feature.split_first_chunk::<5>()?;
+    let [_, kind, .., last] = *lengths;
+    let size = u8::try_from(values.len()).ok().filter(|size| *size < 0x7c)?;
+    let (lengths, _) = lengths.split_first_chunk::<4>()?;
+    // The Feature's length, its tag, the list's length, and the tag of what it holds.
+    let expected = u32::from(size) * 0x0001_0001 + u32::from_le_bytes([4, 0, 2, 0x0a]);
+    if last != size || u32::from_le_bytes(*lengths) & 0xffff_00ff != expected {
+        return None;
+    }
+    match kind {
+        0x0a => Some(FeatureValues::Element(values)),
+        0x12 if size % 4 == 0 => Some(FeatureValues::Floats(values)),
+        0x1a => Some(FeatureValues::Ints(values)),
+        _ => None,
+    }
+}
+
+#[inline(never)]
+fn visit_entry<V: Visitor>(entry: Reader<'_>, visitor: &mut V) -> Result<(), V::Error> {
+    if let Some((name, values)) = usual_entry(entry) {
+        return visitor.visit(name, values);
+    }
+    let (name, values) = any_entry(entry)?;
+    visitor.visit(name, values.as_ref())
 }
 
 /// An entry of the shape that serializers write; none for any other, also where it is broken.
@@ -174,8 +228,22 @@ fn any_values(mut feature: Reader<'_>, before: JoinedValues) -> Result<JoinedVal
 }
 
 /// The elements of a message whose field 1 is a repeated fixed-width number.
-#[inline]
+#[inline(always)]
 pub fn fixed_width<const SIZE: usize>(list: Reader<'_>) -> Result<Cow<'_, [u8]>, WireError> {
+    // One packed field, as serializers write it.
+    let mut usual = list;
+    if usual.take_byte(0x0a)
+        && let Some(length) = usual.varint().ok().and_then(|length| usize::try_from(length).ok())
+        && length == usual.rest().len()
+        && length % SIZE == 0
+    {
+        return Ok(Cow::Borrowed(usual.rest()));
+    }
+    other_fixed_width::<SIZE>(list)
+}
+
+#[inline(never)]
+fn other_fixed_width<const SIZE: usize>(list: Reader<'_>) -> Result<Cow<'_, [u8]>, WireError> {
     if let Some(packed) = one_packed(list)? {
         if packed.len() % SIZE != 0 {
             return Err(list.error(WireErrorKind::Packed));
@@ -247,19 +315,54 @@ mod tests {
     /// Name, kind and bytes.
     type Feature = (Vec<u8>, char, Vec<u8>);
 
-    fn collect(message: &[u8]) -> Result<Vec<Feature>, WireError> {
-        let mut out = Vec::new();
-        visit_features(Reader::new(message), |name, values| {
+    /// Expects always the same feature, or none.
+    struct Collector {
+        expected: Option<(Vec<u8>, EntryKey)>,
+        hits: usize,
+        out: Vec<Feature>,
+    }
+
+    impl Visitor for Collector {
+        type Error = WireError;
+
+        fn expected(&self) -> Option<(usize, &EntryKey)> {
+            self.expected.as_ref().map(|(_, key)| (7, key))
+        }
+
+        fn visit_expected(&mut self, index: usize, values: FeatureValues<'_>) -> Result<(), WireError> {
+            assert_eq!(index, 7);
+            self.hits += 1;
+            let name = self.expected.clone().unwrap().0;
+            self.visit(&name, values)
+        }
+
+        fn visit(&mut self, name: &[u8], values: FeatureValues<'_>) -> Result<(), WireError> {
             let (kind, bytes) = match values {
-                FeatureValues::None => ('-', &[][..]),
-                FeatureValues::Floats(bytes) => ('f', bytes),
-                FeatureValues::Ints(bytes) => ('i', bytes),
-                FeatureValues::Bytes(bytes) => ('b', bytes),
+                FeatureValues::None => ('-', vec![]),
+                FeatureValues::Floats(bytes) => ('f', bytes.to_vec()),
+                FeatureValues::Ints(bytes) => ('i', bytes.to_vec()),
+                FeatureValues::Bytes(bytes) => ('b', bytes.to_vec()),
+                FeatureValues::Element(element) => ('b', message(1, element)),
             };
-            out.push((name.to_vec(), kind, bytes.to_vec()));
-            Ok::<(), WireError>(())
-        })?;
-        Ok(out)
+            self.out.push((name.to_vec(), kind, bytes));
+            Ok(())
+        }
+    }
+
+    fn collect_expecting(name: Option<&[u8]>, message: &[u8]) -> (Result<Vec<Feature>, WireError>, usize) {
+        let expected = name.map(|name| (name.to_vec(), EntryKey::of(name)));
+        let mut collector = Collector { expected, hits: 0, out: Vec::new() };
+        let visited = visit_features(Reader::new(message), &mut collector);
+        (visited.map(|()| collector.out), collector.hits)
+    }
+
+    /// The same whatever is expected.
+    fn collect(message: &[u8]) -> Result<Vec<Feature>, WireError> {
+        let (found, _) = collect_expecting(None, message);
+        for name in [&b"a"[..], b"b", b"late"] {
+            assert_eq!(collect_expecting(Some(name), message).0, found, "{name:?} expected");
+        }
+        found
     }
 
     fn message(number: u32, content: &[u8]) -> Vec<u8> {
@@ -305,5 +408,48 @@ mod tests {
     fn floats_of_a_broken_length_are_refused() {
         let example = example(&message(2, &message(1, &[0, 0, 0])));
         assert_eq!(collect(&example).map_err(|error| error.kind).unwrap_err(), WireErrorKind::Packed);
+    }
+
+    /// Entries of one feature behind one of another, and one more behind it, so that no end of the message is near.
+    fn between(feature: &[u8]) -> Vec<u8> {
+        let entry =
+            |name: &[u8], feature: &[u8]| message(1, &[message(1, name), message(2, feature)].concat());
+        let other = message(3, &message(1, &[1; 40]));
+        message(1, &[entry(b"b", &other), entry(b"a", feature), entry(b"c", &other)].concat())
+    }
+
+    #[test]
+    fn what_is_expected_is_found_in_one_step_where_its_list_is_short() {
+        for size in (0..300).step_by(4) {
+            for (kind, list) in [
+                (1, message(1, &vec![b'x'; size])),
+                (2, message(1, &vec![1; size])),
+                (3, message(1, &vec![1; size])),
+            ] {
+                let example = between(&message(kind, &list));
+                let (found, hits) = collect_expecting(Some(b"a"), &example);
+                assert_eq!(hits, usize::from(size <= 120), "{size}");
+                assert_eq!(found, collect_expecting(None, &example).0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_byte_changed_anywhere_means_the_same_whatever_is_expected() {
+        let lists = [
+            message(1, &message(1, b"text")),
+            message(2, &message(1, &[0; 4])),
+            message(3, &message(1, &[1, 0x80, 1])),
+        ];
+        for feature in lists {
+            let example = between(&feature);
+            for index in 0..example.len() {
+                for byte in 0..=255 {
+                    let mut changed = example.clone();
+                    changed[index] = byte;
+                    let _ = collect(&changed);
+                }
+            }
+        }
     }
 }

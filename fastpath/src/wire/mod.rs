@@ -4,6 +4,7 @@
 //! bytes mean for a model is decided in `features`.
 
 pub mod datatype;
+pub mod entry_key;
 pub mod error;
 pub mod example;
 pub mod infer_call;
@@ -13,6 +14,7 @@ pub mod predict_request;
 pub mod predict_response;
 pub mod reader;
 pub mod tensor_contents;
+pub mod varint;
 pub mod writer;
 
 pub use datatype::Datatype;

@@ -12,6 +12,8 @@ use super::reader::{Reader, WireType};
 pub const MAX_ROWS: usize = 65_536;
 /// Most columns of a request.
 pub const MAX_COLUMNS: usize = 4_096;
+/// Bytes of a short name and one value: how many columns a request may have, to make room for them at once.
+const LEAST_COLUMN_BYTES: usize = 32;
 
 /// A request; text and rows are slices of the message.
 #[derive(Debug, Default)]
@@ -32,12 +34,13 @@ pub struct PredictRequest<'a> {
 /// One feature for all rows.
 #[derive(Debug, Default)]
 pub struct Column<'a> {
-    pub name: &'a str,
+    /// UTF-8.
+    pub name: &'a [u8],
     pub kind: ColumnKind,
     /// The message of a repeated field 1. Owned only where a caller sent it in several parts.
     pub values: Cow<'a, [u8]>,
     /// Values of each row; empty: one a row.
-    pub row_lengths: Vec<u32>,
+    pub row_lengths: SmallVec<[u32; 4]>,
     pub validity: &'a [u8],
 }
 
@@ -77,7 +80,15 @@ impl<'a> PredictRequest<'a> {
                 }
                 (6, WireType::Length) => {
                     limit(request.columns.len(), &reader, "columns", MAX_COLUMNS)?;
-                    request.columns.push(Column::parse(reader.message()?)?);
+                    if request.columns.is_empty() {
+                        let most = reader.rest().len() / LEAST_COLUMN_BYTES + 1;
+                        request.columns.reserve(most.min(MAX_COLUMNS));
+                    }
+                    // In its place at once: moving what was just written makes the processor wait.
+                    request.columns.resize_with(request.columns.len() + 1, Column::default);
+                    if let Some(column) = request.columns.last_mut() {
+                        column.parse(reader.message()?)?;
+                    }
                 }
                 (7, WireType::Length) => {
                     limit(request.outputs.len(), &reader, "outputs", MAX_TENSORS)?;
@@ -93,32 +104,32 @@ impl<'a> PredictRequest<'a> {
 }
 
 impl<'a> Column<'a> {
-    fn parse(mut reader: Reader<'a>) -> Result<Self, WireError> {
-        let mut column = Self::default();
+    fn parse(&mut self, mut reader: Reader<'a>) -> Result<(), WireError> {
         while let Some((number, wire_type)) = reader.field()? {
             match (number, wire_type) {
-                (1, WireType::Length) => column.name = reader.string("columns.name")?,
-                (2, WireType::Length) => column.add(ColumnKind::Floats, reader.bytes()?),
-                (3, WireType::Length) => column.add(ColumnKind::Doubles, reader.bytes()?),
-                (4, WireType::Length) => column.add(ColumnKind::Ints, reader.bytes()?),
-                (5, WireType::Length) => column.add(ColumnKind::FixedInts, reader.bytes()?),
-                (6, WireType::Length) => column.add(ColumnKind::Strings, reader.bytes()?),
-                (7, WireType::Length) => column.add(ColumnKind::Bytes, reader.bytes()?),
+                (1, WireType::Length) => self.name = reader.text("columns.name")?,
+                (2, WireType::Length) => self.add(ColumnKind::Floats, reader.bytes()?),
+                (3, WireType::Length) => self.add(ColumnKind::Doubles, reader.bytes()?),
+                (4, WireType::Length) => self.add(ColumnKind::Ints, reader.bytes()?),
+                (5, WireType::Length) => self.add(ColumnKind::FixedInts, reader.bytes()?),
+                (6, WireType::Length) => self.add(ColumnKind::Strings, reader.bytes()?),
+                (7, WireType::Length) => self.add(ColumnKind::Bytes, reader.bytes()?),
                 (8, WireType::Length) => {
                     let mut lengths = reader.message()?;
+                    self.push_short_lengths(&mut lengths);
                     while !lengths.is_empty() {
-                        column.push_length(lengths.varint()?, &lengths)?;
+                        self.push_length(lengths.varint()?, &lengths)?;
                     }
                 }
                 (8, WireType::Varint) => {
                     let length = reader.varint()?;
-                    column.push_length(length, &reader)?;
+                    self.push_length(length, &reader)?;
                 }
-                (9, WireType::Length) => column.validity = reader.bytes()?,
+                (9, WireType::Length) => self.validity = reader.bytes()?,
                 _ => reader.skip(number, wire_type)?,
             }
         }
-        Ok(column)
+        Ok(())
     }
 
     /// Parts of one kind are joined; of two kinds the last counts, as in every oneof.
@@ -128,6 +139,15 @@ impl<'a> Column<'a> {
         } else {
             self.values = Cow::Borrowed(part);
             self.kind = kind;
+        }
+    }
+
+    /// All lengths, where each is one byte and they are not too many.
+    fn push_short_lengths(&mut self, lengths: &mut Reader<'_>) {
+        let bytes = lengths.rest();
+        if bytes.is_ascii() && bytes.len() <= MAX_ROWS - self.row_lengths.len() {
+            self.row_lengths.extend(bytes.iter().map(|length| u32::from(*length)));
+            *lengths = Reader::new(&[]);
         }
     }
 

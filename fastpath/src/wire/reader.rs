@@ -1,12 +1,13 @@
 //! Reads protobuf fields from a slice (protobuf.dev, "Encoding").
 
 use super::error::{WireError, WireErrorKind};
+use super::varint::split_varint;
 
 /// Groups may nest this deep inside an unknown field; the protocol itself uses none.
 pub const MAX_DEPTH: usize = 16;
 
-/// The bit of each byte of a varint that says another byte follows.
-const CONTINUE: u64 = 0x8080_8080_8080_8080;
+/// What no byte of ASCII has.
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
 const MAX_FIELD_NUMBER: u64 = (1 << 29) - 1;
 
@@ -18,6 +19,21 @@ pub enum WireType {
     GroupStart,
     GroupEnd,
     Fixed32,
+}
+
+impl WireType {
+    #[inline]
+    fn of(bits: u8) -> Option<Self> {
+        Some(match bits {
+            0 => Self::Varint,
+            1 => Self::Fixed64,
+            2 => Self::Length,
+            3 => Self::GroupStart,
+            4 => Self::GroupEnd,
+            5 => Self::Fixed32,
+            _ => return None,
+        })
+    }
 }
 
 /// A cursor over the fields of one message. Copying it is cheap.
@@ -51,6 +67,12 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
+    /// Passes over so many bytes, or all that there are.
+    #[inline]
+    pub fn pass(&mut self, length: usize) {
+        self.rest = self.rest.get(length..).unwrap_or_default();
+    }
+
     #[must_use]
     pub fn error(&self, kind: WireErrorKind) -> WireError {
         WireError { kind, offset: self.offset() }
@@ -62,16 +84,16 @@ impl<'a> Reader<'a> {
         if self.rest.is_empty() {
             return Ok(None);
         }
+        // Numbers below 16.
+        if let [tag @ 0x08..0x80, ref rest @ ..] = *self.rest
+            && let Some(wire_type) = WireType::of(tag & 7)
+        {
+            self.rest = rest;
+            return Ok(Some((u32::from(tag >> 3), wire_type)));
+        }
         let tag = self.varint()?;
-        let wire_type = match tag & 7 {
-            0 => WireType::Varint,
-            1 => WireType::Fixed64,
-            2 => WireType::Length,
-            3 => WireType::GroupStart,
-            4 => WireType::GroupEnd,
-            5 => WireType::Fixed32,
-            _ => return Err(self.error(WireErrorKind::WireType)),
-        };
+        let [low, ..] = tag.to_le_bytes();
+        let wire_type = WireType::of(low & 7).ok_or_else(|| self.error(WireErrorKind::WireType))?;
         match u32::try_from(tag >> 3) {
             Ok(number) if number != 0 && u64::from(number) <= MAX_FIELD_NUMBER => {
                 Ok(Some((number, wire_type)))
@@ -153,6 +175,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The content of a length-delimited field of less than 128 bytes if `tag` is next and all of it is there.
+    #[inline(always)]
+    pub fn short_bytes(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let [first, length @ ..0x80, rest @ ..] = self.rest else { return None };
+        let (content, rest) = rest.split_at_checked(usize::from(*length)).filter(|_| *first == tag)?;
+        self.rest = rest;
+        Some(content)
+    }
+
     /// A length-delimited field as a message.
     #[inline]
     pub fn message(&mut self) -> Result<Reader<'a>, WireError> {
@@ -165,6 +196,13 @@ impl<'a> Reader<'a> {
     pub fn string(&mut self, field: &'static str) -> Result<&'a str, WireError> {
         let bytes = self.bytes()?;
         std::str::from_utf8(bytes).map_err(|_| self.error(WireErrorKind::Utf8 { field }))
+    }
+
+    /// The same as bytes, which costs less.
+    #[inline]
+    pub fn text(&mut self, field: &'static str) -> Result<&'a [u8], WireError> {
+        let bytes = self.bytes()?;
+        if is_text(bytes) { Ok(bytes) } else { Err(self.error(WireErrorKind::Utf8 { field })) }
     }
 
     /// Passes over a field's value without storing it; groups are walked, not recursed into.
@@ -210,77 +248,21 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The varint at the front of `bytes`, and what is behind it.
-///
-/// Where eight bytes can be read, a varint of up to 56 bits takes no branch a byte: the first byte without the
-/// continuation bit ends it, and the 7-bit groups are pushed together pairwise.
-#[inline]
-pub fn split_varint(bytes: &[u8]) -> Result<(u64, &[u8]), WireErrorKind> {
-    if let Some(word) = bytes.first_chunk::<8>() {
-        let word = u64::from_le_bytes(*word);
-        let ends = !word & CONTINUE;
-        if ends != 0 {
-            let length = ends.trailing_zeros() as usize / 8 + 1;
-            // The bits up to the last byte's, without the continuation bits.
-            let groups = word & (ends ^ (ends - 1)) & !CONTINUE;
-            let value = join_groups(groups);
-            return Ok((value, bytes.get(length..).unwrap_or_default()));
-        }
-    }
-    split_any_varint(bytes)
-}
-
-/// The two varints at the front of `bytes` where both end within eight bytes, as those below 2^28 do. From the place
-/// of one varint to that of the next is a chain of instructions; two at once halve it.
+/// Whether the bytes are UTF-8. Short texts are ASCII nearly always; those of 8 to 32 bytes are looked at in words, the
+/// last overlapping those before, since the general check costs more than their hash.
 #[inline]
 #[must_use]
-pub fn split_two_varints(bytes: &[u8]) -> Option<([u64; 2], &[u8])> {
-    let word = u64::from_le_bytes(*bytes.first_chunk::<8>()?);
-    let ends = !word & CONTINUE;
-    let later = ends & ends.wrapping_sub(1);
-    if later == 0 {
-        return None;
-    }
-    let first = ends ^ (ends - 1);
-    let both = later ^ (later - 1);
-    let values = [
-        join_groups(word & first & !CONTINUE),
-        join_groups((word & both & !first & !CONTINUE) >> (ends.trailing_zeros() + 1)),
-    ];
-    Some((values, bytes.get(later.trailing_zeros() as usize / 8 + 1..)?))
-}
-
-/// Pushes eight groups of seven bits together: one instruction where the processor has it.
-#[cfg(all(target_arch = "x86_64", target_feature = "bmi2"))]
-#[inline]
-fn join_groups(groups: u64) -> u64 {
-    // SAFETY: the instruction is part of the target that this is compiled for.
-    unsafe { std::arch::x86_64::_pext_u64(groups, 0x7f7f_7f7f_7f7f_7f7f) }
-}
-
-/// Pushes eight groups of seven bits together, pairwise.
-#[cfg(not(all(target_arch = "x86_64", target_feature = "bmi2")))]
-#[inline]
-fn join_groups(groups: u64) -> u64 {
-    let pairs = (groups & 0x007f_007f_007f_007f) | (groups & 0x7f00_7f00_7f00_7f00) >> 1;
-    let quads = (pairs & 0x0000_3fff_0000_3fff) | (pairs & 0x3fff_0000_3fff_0000) >> 2;
-    (quads & 0x0fff_ffff) | (quads & 0x0fff_ffff_0000_0000) >> 4
-}
-
-/// A varint near the end of the bytes, or one of more than eight.
-fn split_any_varint(bytes: &[u8]) -> Result<(u64, &[u8]), WireErrorKind> {
-    let mut value = 0u64;
-    for (index, &byte) in bytes.iter().enumerate().take(10) {
-        // The tenth byte holds the 64th bit alone.
-        if index == 9 && byte > 1 {
-            return Err(WireErrorKind::Varint);
+pub fn is_text(bytes: &[u8]) -> bool {
+    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
+    let ascii = match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) if bytes.len() <= 16 => (word(first) | word(last)) & HIGH_BITS == 0,
+        (_, Some(last)) if bytes.len() <= 32 => {
+            let words = bytes.as_chunks().0.iter();
+            words.fold(word(last), |all, bytes| all | word(bytes)) & HIGH_BITS == 0
         }
-        value |= u64::from(byte & 0x7f) << (7 * index);
-        if byte < 0x80 {
-            return Ok((value, bytes.get(index + 1..).unwrap_or_default()));
-        }
-    }
-    Err(WireErrorKind::Truncated)
+        _ => bytes.is_ascii(),
+    };
+    ascii || std::str::from_utf8(bytes).is_ok()
 }
 
 #[cfg(test)]
@@ -298,36 +280,6 @@ mod tests {
             Reader::new(&largest[..9]).varint().map_err(|error| error.kind),
             Err(WireErrorKind::Truncated)
         );
-    }
-
-    #[test]
-    fn a_varint_is_the_same_whether_bytes_follow_it_or_not() {
-        for shift in 0..64 {
-            for value in [1u64 << shift, u64::MAX >> shift] {
-                let mut writer = super::super::Writer::default();
-                writer.varint(value);
-                let alone = writer.as_slice().to_vec();
-                let followed = [alone.as_slice(), &[0xff; 8]].concat();
-                assert_eq!(split_varint(&alone), Ok((value, &[][..])));
-                assert_eq!(split_varint(&followed), Ok((value, &[0xff; 8][..])));
-            }
-        }
-    }
-
-    #[test]
-    fn two_varints_at_once_are_what_one_after_the_other_are() {
-        for shift in 0..64 {
-            for second in [1u64, 300, u64::MAX >> 36] {
-                let mut writer = super::super::Writer::default();
-                writer.varint(u64::MAX >> shift);
-                writer.varint(second);
-                let length = writer.as_slice().len();
-                writer.raw(&[0xff; 8]);
-                let two = split_two_varints(writer.as_slice());
-                let expected = (length <= 8).then_some(([u64::MAX >> shift, second], &[0xff; 8][..]));
-                assert_eq!(two, expected);
-            }
-        }
     }
 
     #[test]

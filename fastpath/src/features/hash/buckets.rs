@@ -34,6 +34,33 @@ impl Buckets {
         let remainder = hash - quotient * self.count;
         remainder.checked_sub(self.count).unwrap_or(remainder)
     }
+
+    /// Whether `of_few` can be asked: at most 2³⁰ buckets.
+    #[inline]
+    #[must_use]
+    pub fn are_few(self) -> bool {
+        self.count <= 1 << 30
+    }
+
+    /// `hash mod count` where the buckets are few, by multiplications of 32 bits, which vector units have.
+    ///
+    /// Of the product of hash and reciprocal, the lowest quarter and what two others have below their upper halves are
+    /// left out: less than 3, and less than 1 that the reciprocal lacks. So the estimated quotient is at
+    /// most 3 too small, and the remainder below 4 · count ≤ 2³²: its low 32 bits are all of it.
+    #[inline(always)]
+    #[must_use]
+    pub fn of_few(self, hash: u64) -> u64 {
+        const LOW: u64 = 0xffff_ffff;
+        let count = self.count & LOW;
+        let (high, low) = (hash >> 32, hash & LOW);
+        let (high_reciprocal, low_reciprocal) = (self.reciprocal >> 32, self.reciprocal & LOW);
+        let quotient =
+            high * high_reciprocal + ((high * low_reciprocal) >> 32) + ((low * high_reciprocal) >> 32);
+        let remainder = hash.wrapping_sub((quotient & LOW) * count) & LOW;
+        // What is too small to subtract from wraps to something larger.
+        let remainder = remainder.min(remainder.wrapping_sub(2 * count) & LOW);
+        remainder.min(remainder.wrapping_sub(count) & LOW)
+    }
 }
 
 #[cfg(test)]
@@ -56,6 +83,9 @@ mod tests {
             for near in edges.iter().copied().chain(multiples).chain([largest_multiple]) {
                 for hash in [near.wrapping_sub(1), near, near.wrapping_add(1)] {
                     assert_eq!(buckets.of(hash), hash % count, "{hash} mod {count}");
+                    if buckets.are_few() {
+                        assert_eq!(buckets.of_few(hash), hash % count, "{hash} mod {count}");
+                    }
                 }
             }
         }

@@ -25,6 +25,22 @@ pub fn farmhash64_u64(value: u64) -> u64 {
     from_8_to_16(value, value, 8)
 }
 
+/// Fingerprint64 of the `length` low bytes of `word`, of which there are at most 8; the others are 0.
+#[inline]
+#[must_use]
+pub fn farmhash64_word(word: u64, length: u64) -> u64 {
+    match length {
+        8.. => from_8_to_16(word, word, 8),
+        4..8 => mix(length + ((word & 0xffff_ffff) << 3), word >> (8 * (length - 4)), multiplier(length)),
+        _ => match word.to_le_bytes() {
+            _ if length == 0 => K2,
+            [only, ..] if length == 1 => from_1_to_3(only, only, only, 1),
+            [first, last, ..] if length == 2 => from_1_to_3(first, last, last, 2),
+            [first, middle, last, ..] => from_1_to_3(first, middle, last, 3),
+        },
+    }
+}
+
 #[inline]
 fn beyond_16(bytes: &[u8]) -> Option<u64> {
     let len = bytes.len() as u64;

@@ -9,7 +9,9 @@
 
 mod buckets;
 mod cross;
+mod decimal;
 mod farmhash;
+mod many;
 mod murmur3;
 #[cfg(test)]
 mod vectors;
@@ -17,6 +19,8 @@ mod xxh3;
 
 pub use buckets::Buckets;
 pub use cross::{CROSS_KEY, fingerprint_cat64};
+pub use decimal::farmhash64_decimal;
 pub use farmhash::{farmhash64, farmhash64_u64};
+pub use many::IntegerHash;
 pub use murmur3::{murmur3_32, murmur3_32_u64};
 pub use xxh3::{xxh3_64, xxh3_64_u64};

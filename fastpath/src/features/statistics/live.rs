@@ -190,7 +190,7 @@ impl FeatureStatistics {
 
     /// Looks at rows that were drawn, unless another thread is looking: waiting would hold up a request.
     #[cold]
-    fn look(&self, picks: &Picks, sent: &SentRows<'_>, now: Instant) {
+    fn look(&self, picks: &Picks, sent: &SentRows<'_, '_>, now: Instant) {
         let Some(mut state) = self.state.try_lock() else {
             self.dropped.0.fetch_add(picks.len() as u64, Relaxed);
             return;
@@ -286,7 +286,7 @@ impl FeatureStatistics {
 
 impl Observer for FeatureStatistics {
     #[inline]
-    fn observe(&self, sent: &SentRows<'_>) {
+    fn observe(&self, sent: &SentRows<'_, '_>) {
         self.rows.0.fetch_add(sent.rows as u64, Relaxed);
         let picks = pick(self.every, sent.rows);
         if !picks.is_empty() {

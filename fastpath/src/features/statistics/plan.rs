@@ -170,7 +170,7 @@ fn bounded(use_: &Use) -> Option<usize> {
     };
     match use_.pipeline.head {
         Head::Number => use_.pipeline.ops.iter().rposition(bound).map(|place| place + 1),
-        Head::Hash(_) | Head::Vocab(_) | Head::Time(..) | Head::SignedHash => None,
+        Head::Hash(_) | Head::Vocab(_) | Head::Time(..) | Head::SignedHash | Head::Tally(_) => None,
     }
 }
 

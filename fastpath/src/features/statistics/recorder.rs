@@ -35,7 +35,7 @@ impl Recorder {
     }
 
     /// Looks at all rows of a request.
-    pub fn record(&mut self, sent: &SentRows<'_>) {
+    pub fn record(&mut self, sent: &SentRows<'_, '_>) {
         for row in 0..sent.rows {
             self.tally.look(&self.plan, sent, row, &mut self.seen);
         }
@@ -77,7 +77,7 @@ impl Recorder {
 }
 
 impl Observer for Mutex<Recorder> {
-    fn observe(&self, sent: &SentRows<'_>) {
+    fn observe(&self, sent: &SentRows<'_, '_>) {
         self.lock().record(sent);
     }
 }

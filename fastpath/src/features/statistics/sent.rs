@@ -9,7 +9,7 @@ use crate::wire::Reader;
 /// Looks at rows that a model has taken.
 pub trait Observer {
     /// Called once a request, when all of its rows have been decoded.
-    fn observe(&self, sent: &SentRows<'_>);
+    fn observe(&self, sent: &SentRows<'_, '_>);
 }
 
 /// Who looks at the rows of a request; nobody by default.
@@ -44,7 +44,7 @@ impl<'a> Watch<'a> {
     }
 
     #[inline]
-    fn show(self, program: &Program, rows: usize, form: Form<'_>) {
+    fn show(self, program: &Program, rows: usize, form: Form<'_, '_>) {
         if let Some(observer) = self.observer {
             observer.observe(&SentRows { program, context: self.context, rows, form });
         }
@@ -52,25 +52,25 @@ impl<'a> Watch<'a> {
 }
 
 /// The rows of one request, in whatever form they came.
-pub struct SentRows<'a> {
+pub struct SentRows<'a, 'v> {
     pub(in crate::features) program: &'a Program,
     /// An Example message.
     pub(in crate::features) context: Option<&'a [u8]>,
     pub(in crate::features) rows: usize,
-    pub(in crate::features) form: Form<'a>,
+    pub(in crate::features) form: Form<'a, 'v>,
 }
 
 #[derive(Clone, Copy)]
-pub(in crate::features) enum Form<'a> {
+pub(in crate::features) enum Form<'a, 'v> {
     /// An Example message a row.
     Examples(&'a [Reader<'a>]),
     /// A column or a tensor a feature.
-    Columns(&'a [Parsed<'a>]),
+    Columns(&'a [Parsed<'v>]),
     /// A JSON object a row.
     Json { context: Option<&'a str>, rows: &'a [&'a str] },
 }
 
-impl SentRows<'_> {
+impl SentRows<'_, '_> {
     /// Calls `put` with each feature that a row has, those of the context too: the field's place, the field, its values.
     pub(in crate::features) fn visit(&self, row: usize, mut put: impl FnMut(usize, &Field, Cell<'_>)) {
         if let Some(context) = self.context {

@@ -90,7 +90,7 @@ impl Tally {
     }
 
     /// Looks at one row. `seen` is room for the program's fields.
-    pub fn look(&mut self, plan: &Plan, sent: &SentRows<'_>, row: usize, seen: &mut Bits) {
+    pub fn look(&mut self, plan: &Plan, sent: &SentRows<'_, '_>, row: usize, seen: &mut Bits) {
         self.rows += 1;
         seen.clear();
         sent.visit(row, |index, field, cell| {
