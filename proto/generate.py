@@ -31,6 +31,7 @@ MODULES = {
     "grpc/reflection/v1/reflection.proto": "reflection",
     "inference/model_config.proto": "model_config",
     "inference/open_inference.proto": "inference",
+    "penstock/v1/feature_statistics.proto": "feature_statistics",
     "penstock/v1/prediction.proto": "prediction",
     "penstock/v1/probe.proto": "probe",
 }

@@ -10,9 +10,11 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use fastpath::engine::Model;
 use fastpath::engine::run::tensors;
+use fastpath::features::statistics::{FeatureStatistics, Observer, Recorder};
 use fastpath::spec::ModelSpec;
 use fastpath::wire::Writer;
 use fastpath::wire::predict_request::PredictRequest;
+use parking_lot::Mutex;
 
 const FLOATS: usize = 20;
 const STRINGS: usize = 15;
@@ -106,12 +108,12 @@ fn example_row(random: &mut Random) -> Vec<u8> {
     nested(1, &features)
 }
 
-fn examples_request(rows: usize) -> Vec<u8> {
+pub(crate) fn examples_request(rows: usize) -> Vec<u8> {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     (0..rows).flat_map(|_| nested(5, &example_row(&mut random))).collect()
 }
 
-fn columns_request(rows: usize) -> Vec<u8> {
+pub(crate) fn columns_request(rows: usize) -> Vec<u8> {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut out = Vec::new();
     for i in 0..FLOATS {
@@ -139,9 +141,13 @@ fn columns_request(rows: usize) -> Vec<u8> {
     out
 }
 
-fn decode(criterion: &mut Criterion) {
+pub(crate) fn model() -> Model {
     let spec = ModelSpec::parse("bench", &model_toml(), Vec::new()).expect("the spec is right");
-    let model = Model::new(spec, 1).expect("the features are right");
+    Model::new(spec, 1).expect("the features are right")
+}
+
+fn decode(criterion: &mut Criterion) {
+    let model = model();
     let pool = Arc::default();
     let mut group = criterion.benchmark_group("decode and pack");
     for rows in [1, 64] {
@@ -159,5 +165,39 @@ fn decode(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decode);
+/// A baseline of the rows that are decoded, so that nothing of the statistics is left out.
+pub(crate) fn statistics(model: &Model, every: u32) -> FeatureStatistics {
+    let program = model.program.as_ref().expect("features");
+    let recorder = Mutex::new(Recorder::new(program));
+    let message = examples_request(1_000);
+    let request = PredictRequest::parse(&message).expect("a request");
+    model.decode_predict_watched(&request, 1_000, Some(&recorder)).expect("rows");
+    let baseline = recorder.lock().baseline(program);
+    FeatureStatistics::new(program, Some(baseline), every)
+}
+
+/// The same with statistics of the features, from one row in so many; 0: without, beside them in the same run.
+fn decode_watched(criterion: &mut Criterion) {
+    let model = model();
+    let mut group = criterion.benchmark_group("feature statistics");
+    for rows in [1, 64] {
+        group.throughput(Throughput::Elements(rows as u64));
+        for (form, message) in [("examples", examples_request(rows)), ("columns", columns_request(rows))] {
+            for every in [0, 200, 1] {
+                let statistics = (every > 0).then(|| statistics(&model, every));
+                let observer = statistics.as_ref().map(|statistics| statistics as &dyn Observer);
+                let id = BenchmarkId::new(format!("{form} {rows}"), every);
+                group.bench_with_input(id, &message, |bench, message| {
+                    bench.iter(|| {
+                        let request = PredictRequest::parse(black_box(message)).expect("a request");
+                        model.decode_predict_watched(&request, rows, observer).expect("rows")
+                    });
+                });
+            }
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, decode, decode_watched);
 criterion_main!(benches);

@@ -15,6 +15,7 @@ from typing_extensions import CapsuleType
 
 __all__ = [
     "Array",
+    "BaselineRecorder",
     "Batch",
     "Batches",
     "Calls",
@@ -81,6 +82,20 @@ class Array:
     def tobytes(self) -> bytes: ...
 
 @final
+class BaselineRecorder:
+    """Looks at training rows for the baseline that statistics of features are compared with."""
+
+    @property
+    def rows(self) -> int:
+        """Rows so far."""
+
+    def add(self, table: Table) -> None:
+        """Looks at the rows of a table, all of them. Raises RequestError."""
+
+    def text(self) -> str:
+        """The text of a baseline.json."""
+
+@final
 class ProgramLine:
     """One `[[feature]]` or `[[cross]]` as it is compiled."""
 
@@ -132,6 +147,12 @@ class ModelSpec:
     feature_kinds: dict[str, str]
     unfitted: list[str]  # a sentence for each feature with an operation that is still to be fitted
     batch_buckets: list[int]  # 1, 2, 4, … max_batch_rows
+    def check_baseline(self) -> int | None:
+        """The training rows of the model's baseline.json, None where it has none. Raises SpecError."""
+
+    def baseline_recorder(self) -> BaselineRecorder:
+        """Raises RequestError where the model has no features."""
+
     lines: list[ProgramLine]  # the features in the order of the program, then the crosses
     def explain(self, predict_request: bytes) -> list[LineTrace]:
         """The only row of a serialized PredictRequest, a trace for each of `lines`. Raises RequestError.
@@ -226,11 +247,13 @@ class Engine:
         max_send_bytes: int = ...,
         server_version: str = "",
         linger: bool = False,
+        feature_statistics_every: int = 0,
     ) -> Self:
         """`max_send_bytes` is 16 MiB unless given.
 
         `linger`: model threads wait a moment for more requests where that pays, behind the grpcio door, which
-        shares the interpreter's lock with them.
+        shares the interpreter's lock with them. `feature_statistics_every`: statistics of features look at one row
+        in so many, at none where it is 0.
         """
 
     def add_version(self, spec: ModelSpec, version: int) -> Queue:
@@ -263,6 +286,13 @@ class Engine:
     def set_ready(self, ready: bool) -> None: ...
     def metrics_text(self) -> str:
         """Prometheus text, version 0.0.4."""
+
+    def feature_statistics(self, name: str, version: int, features: Sequence[str]) -> bytes:
+        """A serialized GetFeatureStatisticsResponse of a version that serves; no features: all of them.
+
+        Raises RequestError for a feature that the model does not have, LookupError where the model has no features
+        or statistics are switched off; either with a sentence for the caller.
+        """
 
     def serve_metrics(self, host: str, port: int) -> int:
         """Serves /metrics, /livez and /readyz on a thread of its own; gives the port. Raises OSError."""

@@ -15,7 +15,7 @@ from penstock.call_error import CallError
 from penstock.channel import DEFAULT_TIMEOUT_S, ChannelOptions, Tls, Transport, checked_timeout_s
 from penstock.fast_transport import AsyncFastTransport, fast_channel
 from penstock.grpcio_transport import AsyncGrpcioTransport
-from penstock.pb import inference_pb2
+from penstock.pb import feature_statistics_pb2, inference_pb2
 from penstock.predict_request import PredictOptions
 from penstock.prediction import Prediction
 from penstock.retry import RetryAttempts, RetryBudget
@@ -91,6 +91,12 @@ class AsyncClient:
     ) -> inference_pb2.ModelMetadataResponse:
         """As `Client.model_metadata`."""
         return await self._run(calls.model_metadata(model, version), timeout_s)
+
+    async def feature_statistics(
+        self, model: str, version: str = "", features: Sequence[str] = (), *, timeout_s: float | None = None
+    ) -> feature_statistics_pb2.GetFeatureStatisticsResponse:
+        """As `Client.feature_statistics`."""
+        return await self._run(calls.feature_statistics(model, version, features), timeout_s)
 
     async def health(self, service: str = "", *, timeout_s: float | None = None) -> str:
         """As `Client.health`."""

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from numpy.typing import NDArray
 
 from penstock.infer_tensors import encode_infer_request
-from penstock.pb import health_pb2, inference_pb2
+from penstock.pb import feature_statistics_pb2, health_pb2, inference_pb2
 from penstock.predict_request import PredictOptions, encode_context, encode_request, request_rows
 from penstock.prediction import Prediction, prediction_of_infer, prediction_of_predict
 from penstock.rows import Rows
@@ -21,6 +21,7 @@ Answer = TypeVar("Answer")
 
 _PREDICTION = "/penstock.v1.Prediction/"
 _INFERENCE = "/inference.GRPCInferenceService/"
+_FEATURE_STATISTICS = "/penstock.v1.FeatureStatistics/"
 _HEALTH = "/grpc.health.v1.Health/"
 _PREDICT = _PREDICTION + "Predict"
 _MODEL_INFER = _INFERENCE + "ModelInfer"
@@ -75,6 +76,17 @@ def model_metadata(model: str, version: str) -> UnaryCall[inference_pb2.ModelMet
     """What a model takes and gives."""
     request = inference_pb2.ModelMetadataRequest(name=model, version=version).SerializeToString()
     return UnaryCall(_INFERENCE + "ModelMetadata", request, inference_pb2.ModelMetadataResponse.FromString)
+
+
+def feature_statistics(
+    model: str, version: str, features: Sequence[str]
+) -> UnaryCall[feature_statistics_pb2.GetFeatureStatisticsResponse]:
+    """What the features of a model are like."""
+    request = feature_statistics_pb2.GetFeatureStatisticsRequest(
+        model_name=model, model_version=version, features=features
+    )
+    read = feature_statistics_pb2.GetFeatureStatisticsResponse.FromString
+    return UnaryCall(_FEATURE_STATISTICS + "GetFeatureStatistics", request.SerializeToString(), read)
 
 
 def health(service: str) -> UnaryCall[str]:

@@ -19,7 +19,7 @@ from penstock.channel import DEFAULT_TIMEOUT_S, ChannelOptions, Tls, Transport, 
 from penstock.fast_transport import FastTransport, fast_channel
 from penstock.grpcio_transport import GrpcioTransport
 from penstock.many import Many
-from penstock.pb import inference_pb2
+from penstock.pb import feature_statistics_pb2, inference_pb2
 from penstock.predict_request import PredictOptions
 from penstock.prediction import Prediction
 from penstock.retry import RetryAttempts, RetryBudget
@@ -226,6 +226,12 @@ class Client:
     ) -> inference_pb2.ModelMetadataResponse:
         """Versions, platform, and what callers send and get: name, datatype and shape."""
         return self._run(calls.model_metadata(model, version), timeout_s)
+
+    def feature_statistics(
+        self, model: str, version: str = "", features: Sequence[str] = (), *, timeout_s: float | None = None
+    ) -> feature_statistics_pb2.GetFeatureStatisticsResponse:
+        """What the model's features are like, since load and in the last hour; an empty `features` is all of them."""
+        return self._run(calls.feature_statistics(model, version, features), timeout_s)
 
     def health(self, service: str = "", *, timeout_s: float | None = None) -> str:
         """The state by grpc.health.v1, "SERVING" or "NOT_SERVING"; an empty `service` is the whole server.

@@ -120,6 +120,17 @@ class FeatureSpec:
         )
         return {entry.name: arrays[entry.name] for entry in self.inputs}
 
+    def baseline(self, rows: TrainingRows) -> str:
+        """The text of a baseline.json: what these rows, the training data, are like.
+
+        Beside model.toml, or in a version's folder, the file lets a server tell how far the rows of
+        now are from these (docs/feature-statistics.md). It holds no value of a text or an id, only
+        their fingerprints. `rows` is whatever `transform` takes; so are the errors.
+        """
+        recorder = self.spec.baseline_recorder()
+        recorder.add(table_of(rows, self.feature_kinds))
+        return recorder.text()
+
     def fit(
         self, rows: TrainingRows, *, threads: int | None = None, progress: Progress = None
     ) -> FeatureSpec:

@@ -17,7 +17,14 @@ from grpc_reflection.v1alpha import reflection_pb2 as v1alpha_pb2
 from penstock import error_details
 
 # Imported for their files, which have to be in the pool to be found there.
-from penstock.pb import health_pb2, inference_pb2, prediction_pb2, probe_pb2, reflection_pb2  # noqa: F401
+from penstock.pb import (  # noqa: F401
+    feature_statistics_pb2,
+    health_pb2,
+    inference_pb2,
+    prediction_pb2,
+    probe_pb2,
+    reflection_pb2,
+)
 from penstock.pb.pool import POOL
 from penstock.rpc_handlers import generic_handler
 

@@ -167,7 +167,9 @@ def _scan_model(root: Path, folder: Path) -> Model:
     if not file.is_file():
         raise RepositoryError(f"{file}: no such file; version {version} of model {folder.name} needs it")
     try:
-        return Model(ModelSpec.load(folder, version), version, root)
+        spec = ModelSpec.load(folder, version)
+        spec.check_baseline()
+        return Model(spec, version, root)
     except SpecError as error:
         raise RepositoryError(str(error)) from error
     except OSError as error:

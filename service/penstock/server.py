@@ -25,13 +25,14 @@ from penstock.doors import Doors
 from penstock.errors import CallFailed
 from penstock.health import Health
 from penstock.open_streams import OpenStreams
-from penstock.pb import inference_pb2, prediction_pb2, probe_pb2
+from penstock.pb import feature_statistics_pb2, inference_pb2, prediction_pb2, probe_pb2
 from penstock.reflection import Reflection
 from penstock.repository import Model
 from penstock.rpc_handlers import rpc_handlers
 from penstock.servicer import (
     RAW_METHODS,
     UNSERVED,
+    FeatureStatisticsServicer,
     InferenceServicer,
     PredictionServicer,
     ProbeServicer,
@@ -40,6 +41,7 @@ from penstock.servicer import (
 
 _INFERENCE = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 _PREDICTION = prediction_pb2.DESCRIPTOR.services_by_name["Prediction"]
+_FEATURE_STATISTICS = feature_statistics_pb2.DESCRIPTOR.services_by_name["FeatureStatistics"]
 _PROBE = probe_pb2.DESCRIPTOR.services_by_name["Probe"]
 _HEALTH = "grpc.health.v1.Health"
 
@@ -92,6 +94,7 @@ class _Server:
             max_send_bytes=settings.max_send_bytes,
             server_version=__version__,
             linger=settings.door == "grpcio",
+            feature_statistics_every=settings.feature_statistics_every,
         )
 
     async def run(self) -> NoReturn:
@@ -130,13 +133,16 @@ class _Server:
                 rpc_handlers(_INFERENCE, InferenceServicer(served, calls, streams), RAW_METHODS, UNSERVED),
                 rpc_handlers(_PREDICTION, PredictionServicer(calls, streams), RAW_METHODS),
                 rpc_handlers(_PROBE, ProbeServicer(served)),
+                rpc_handlers(
+                    _FEATURE_STATISTICS, FeatureStatisticsServicer(served, self._engine.feature_statistics)
+                ),
             )
         )
         healths = Health()
         healths.add_to(server)
         if settings.reflection:
-            services = (_INFERENCE.full_name, _PREDICTION.full_name, _PROBE.full_name, _HEALTH)
-            Reflection(services).add_to(server)
+            services = (_INFERENCE, _PREDICTION, _PROBE, _FEATURE_STATISTICS)
+            Reflection([*(service.full_name for service in services), _HEALTH]).add_to(server)
         for model in self._models.values():
             # A call may come before the loading thread gets to the model.
             self._engine.set_unavailable(model.name, None, f"version {model.version} is loading")

@@ -7,14 +7,14 @@ The hot methods get and give raw bytes: no protobuf object is made once a reques
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
 import grpc
 
 from penstock import stream_forms
-from penstock._fastpath import Calls, ModelSpec, TensorSpec, VersionStatistics
+from penstock._fastpath import Calls, ModelSpec, RequestError, TensorSpec, VersionStatistics
 from penstock.errors import CallFailed
 from penstock.model_config import model_config
 from penstock.model_statistics import model_statistics
@@ -27,8 +27,15 @@ from penstock.names import (
     unknown_version,
 )
 from penstock.open_streams import OpenStreams
+from penstock.pb import (
+    feature_statistics_pb2,
+    feature_statistics_pb2_grpc,
+    inference_pb2_grpc,
+    prediction_pb2_grpc,
+    probe_pb2,
+    probe_pb2_grpc,
+)
 from penstock.pb import inference_pb2 as oip
-from penstock.pb import inference_pb2_grpc, prediction_pb2_grpc, probe_pb2, probe_pb2_grpc
 from penstock.rpc_handlers import Context, abort, refuse
 from penstock.server_settings import UNCHANGEABLE, log_settings, trace_settings
 
@@ -95,7 +102,7 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
 
     async def ModelReady(self, request: oip.ModelReadyRequest, context: Context) -> oip.ModelReadyResponse:
         """Whether a model is warm; NOT_FOUND for one that is not in the repository."""
-        model = await self._model(request.name, request.version, context)
+        model = await _model(self._served, request.name, request.version, context)
         return oip.ModelReadyResponse(ready=model.ready)
 
     async def ServerMetadata(
@@ -110,7 +117,7 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
         self, request: oip.ModelMetadataRequest, context: Context
     ) -> oip.ModelMetadataResponse:
         """What callers send to a model and what it answers."""
-        model = await self._ready_model(request.name, request.version, context)
+        model = await _ready_model(self._served, request.name, request.version, context)
         return oip.ModelMetadataResponse(
             name=model.name,
             versions=[str(model.version)],
@@ -123,7 +130,7 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
 
     async def ModelConfig(self, request: oip.ModelConfigRequest, context: Context) -> oip.ModelConfigResponse:
         """A model's model.toml, as a configuration of Triton's."""
-        model = await self._ready_model(request.name, request.version, context)
+        model = await _ready_model(self._served, request.name, request.version, context)
         platform = _PLATFORMS[model.spec.platform]
         return oip.ModelConfigResponse(config=model_config(model.spec, platform))
 
@@ -132,7 +139,7 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
     ) -> oip.ModelStatisticsResponse:
         """What a model, or every model that is ready, has done so far."""
         if request.name:
-            models = [await self._ready_model(request.name, request.version, context)]
+            models = [await _ready_model(self._served, request.name, request.version, context)]
         else:
             models = [model for model in self._served.models.values() if model.ready]
         seen = ((model, self._served.statistics(model.name, model.version)) for model in models)
@@ -163,7 +170,7 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
     ) -> oip.TraceSettingResponse:
         """That calls are not traced."""
         if request.model_name:
-            await self._model(request.model_name, "", context)
+            await _model(self._served, request.model_name, "", context)
         if request.settings:
             await abort(context, grpc.StatusCode.UNIMPLEMENTED, UNCHANGEABLE)
         return trace_settings()
@@ -183,24 +190,6 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
     ) -> None:
         """Bytes of ModelInferRequests in, of ModelStreamInferResponses out: one each, in order."""
         await self._streams.run(stream_forms.INFER, self._calls.infer, request_iterator, context)
-
-    async def _ready_model(self, name: str, version: str, context: Context) -> ServedModel:
-        model = await self._model(name, version, context)
-        if not model.ready:
-            await abort(context, grpc.StatusCode.UNAVAILABLE, f"model {model.name} is not ready")
-        return model
-
-    async def _model(self, name: str, version: str, context: Context) -> ServedModel:
-        if not MODEL_NAME.fullmatch(name):
-            await _abort_invalid(context, "model name", name, MODEL_NAME_RULE)
-        if version and not MODEL_VERSION.fullmatch(version):
-            await _abort_invalid(context, "model version", version, MODEL_VERSION_RULE)
-        model = self._served.models.get(name)
-        if model is None:
-            await abort(context, grpc.StatusCode.NOT_FOUND, unknown_model(name))
-        if version and int(version) != model.version:
-            await abort(context, grpc.StatusCode.NOT_FOUND, unknown_version(name, version, model.version))
-        return model
 
 
 class PredictionServicer(prediction_pb2_grpc.PredictionServicer):
@@ -232,6 +221,49 @@ class ProbeServicer(probe_pb2_grpc.ProbeServicer):
         if reason := self._served.not_ready():
             await abort(context, grpc.StatusCode.UNAVAILABLE, reason)
         return probe_pb2.ReadyResponse()
+
+
+class FeatureStatisticsServicer(feature_statistics_pb2_grpc.FeatureStatisticsServicer):
+    """What features are like."""
+
+    def __init__(self, served: Served, statistics: Callable[[str, int, Sequence[str]], bytes]) -> None:
+        """`statistics` is `Engine.feature_statistics`."""
+        self._served = served
+        self._statistics = statistics
+
+    async def GetFeatureStatistics(
+        self, request: feature_statistics_pb2.GetFeatureStatisticsRequest, context: Context
+    ) -> feature_statistics_pb2.GetFeatureStatisticsResponse:
+        """Of one model version; written in Rust, off the event loop."""
+        model = await _ready_model(self._served, request.model_name, request.model_version, context)
+        wanted = list(request.features)
+        try:
+            answer = await asyncio.to_thread(self._statistics, model.name, model.version, wanted)
+        except RequestError as error:
+            await abort(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except LookupError as error:
+            await abort(context, grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        return feature_statistics_pb2.GetFeatureStatisticsResponse.FromString(answer)
+
+
+async def _ready_model(served: Served, name: str, version: str, context: Context) -> ServedModel:
+    model = await _model(served, name, version, context)
+    if not model.ready:
+        await abort(context, grpc.StatusCode.UNAVAILABLE, f"model {model.name} is not ready")
+    return model
+
+
+async def _model(served: Served, name: str, version: str, context: Context) -> ServedModel:
+    if not MODEL_NAME.fullmatch(name):
+        await _abort_invalid(context, "model name", name, MODEL_NAME_RULE)
+    if version and not MODEL_VERSION.fullmatch(version):
+        await _abort_invalid(context, "model version", version, MODEL_VERSION_RULE)
+    model = served.models.get(name)
+    if model is None:
+        await abort(context, grpc.StatusCode.NOT_FOUND, unknown_model(name))
+    if version and int(version) != model.version:
+        await abort(context, grpc.StatusCode.NOT_FOUND, unknown_version(name, version, model.version))
+    return model
 
 
 async def _answer(

@@ -3,6 +3,7 @@
 
 pub mod describe;
 pub mod explain;
+pub mod feature_statistics;
 pub mod model;
 mod parsed;
 mod probe;
@@ -17,12 +18,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::batch::{Outbox, Queue, Reaper, Request, Settings, Ticket};
+use crate::features::statistics::{FeatureStatistics, Observer};
 use crate::features::{RowBlock, RowsError};
+use crate::metrics::feature::FeatureSource;
 use crate::metrics::{Metrics, ModelMetrics};
 use crate::status::Status;
 use crate::wire::infer_request::InferRequest;
 use crate::wire::predict_request::PredictRequest;
 
+use feature_statistics::Source;
 pub use model::Model;
 use model::OutputSelection;
 pub use parsed::RowsRequest;
@@ -44,7 +48,15 @@ pub struct Version {
     /// The version's number as answers carry it.
     pub version_text: Box<str>,
     pub queue: Arc<Queue<Reply>>,
+    /// None where the model has no features, or nobody wants to know.
+    pub statistics: Option<Arc<FeatureStatistics>>,
     metrics: Arc<ModelMetrics>,
+}
+
+impl Version {
+    fn observer(&self) -> Option<&dyn Observer> {
+        self.statistics.as_deref().map(|statistics| statistics as &dyn Observer)
+    }
 }
 
 /// The engine of a process: every door hands its calls to this one.
@@ -53,6 +65,8 @@ pub struct Engine {
     pub metrics: Arc<Metrics>,
     reaper: Reaper,
     timeouts: Timeouts,
+    /// Statistics of features look at one row in so many; 0: at none.
+    statistics_every: u32,
     draining: AtomicBool,
 }
 
@@ -94,12 +108,23 @@ impl Engine {
             metrics: Arc::new(Metrics::new(server_version)),
             reaper: Reaper::start()?,
             timeouts,
+            statistics_every: 0,
             draining: AtomicBool::new(false),
         })
     }
 
+    /// Keeps statistics of each feature of the versions that are added from now on, from one row in `every`; 0: none.
+    #[must_use]
+    pub fn with_feature_statistics(self, every: u32) -> Self {
+        Self { statistics_every: every, ..self }
+    }
+
     /// The queue of a version that does not serve yet.
-    pub fn add_version(&self, model: Model) -> Arc<Version> {
+    pub fn add_version(&self, mut model: Model) -> Arc<Version> {
+        let baseline = model.baseline.take();
+        let statistics = model.program.as_ref().filter(|_| self.statistics_every > 0);
+        let statistics = statistics
+            .map(|program| Arc::new(FeatureStatistics::new(program, baseline, self.statistics_every)));
         let spec = &model.spec;
         let settings = Settings {
             max_batch_rows: spec.max_batch_rows,
@@ -110,7 +135,10 @@ impl Engine {
         let metrics = self.metrics.model(&spec.name, model.version, spec.instances);
         let queue = Queue::new(settings, Arc::clone(&metrics), &self.reaper);
         let version_text = model.version.to_string().into();
-        Arc::new(Version { model, version_text, queue, metrics })
+        let version = Arc::new(Version { model, version_text, queue, statistics, metrics });
+        let source = Source::of(&version);
+        version.metrics.set_features(source.map(|source| Arc::new(source) as Arc<dyn FeatureSource>));
+        version
     }
 
     /// Decodes a call and queues it. The ticket is for cancelling; the answer comes through the outbox.
@@ -141,7 +169,8 @@ impl Engine {
                     began,
                     version.model.select_outputs(request.outputs.iter().copied()),
                 )?;
-                let block = version.model.decode_predict(&request, version.model.spec.max_batch_rows);
+                let most_rows = version.model.spec.max_batch_rows;
+                let block = version.model.decode_predict_watched(&request, most_rows, version.observer());
                 let rows_field = if request.columns.is_empty() { "examples" } else { "columns" };
                 let asked = (ReplyForm::Predict { receipt: request.receipt }, request.id, outputs);
                 self.decoded(version, (rows_field, block), asked, caller, began)
@@ -170,7 +199,13 @@ impl Engine {
         caller: Caller,
         began: Instant,
     ) -> Result<Decoded, Status> {
-        let block = Self::told(&version, began, block.map_err(Status::from))?;
+        let block = block.map_err(|error| {
+            if let (Some(statistics), Some(program)) = (&version.statistics, &version.model.program) {
+                statistics.refuse(program, &error);
+            }
+            Status::from(error)
+        });
+        let block = Self::told(&version, began, block)?;
         let allowed = 1..=version.model.spec.max_batch_rows;
         let counted = version.model.check_rows(rows_field, block.rows, allowed);
         Self::told(&version, began, counted.map_err(Status::from))?;

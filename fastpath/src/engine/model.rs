@@ -7,10 +7,11 @@ use std::path::Path;
 use smallvec::SmallVec;
 
 use crate::batch::{Argument, Division, Integers};
-use crate::features::program::{ColumnForm, Field, FieldShape};
+use crate::features::program::{ColumnForm, FieldShape};
+use crate::features::statistics::{Baseline, Observer, Watch};
 use crate::features::{Clock, Program, RowBlock, RowsError, columns, compile, examples, json_rows, tensors};
 use crate::spec::error::{Fault, nearest};
-use crate::spec::text::{FeatureType, TimeUnit};
+use crate::spec::text::FeatureType;
 use crate::spec::{InputSpec, ModelSpec, Role, SpecError};
 use crate::status::Status;
 use crate::wire::Datatype;
@@ -26,6 +27,8 @@ pub struct Model {
     pub program: Option<Program>,
     /// What each argument of forward is made of.
     pub arguments: Vec<Argument>,
+    /// What training saw of the features; read for models that serve.
+    pub baseline: Option<Baseline>,
     /// Where features whose default is the time of the request have it from.
     pub clock: Clock,
 }
@@ -57,6 +60,21 @@ impl Model {
         }
     }
 
+    /// `load`, with the baseline of training where the model has one.
+    pub fn load_to_serve(model_folder: &Path, version: u64) -> Result<Self, SpecError> {
+        let mut model = Self::load(model_folder, Some(version))?;
+        model.baseline = model.find_baseline()?;
+        Ok(model)
+    }
+
+    /// What training saw of the features, from baseline.json beside the model; none where there is no such file.
+    pub fn find_baseline(&self) -> Result<Option<Baseline>, SpecError> {
+        match &self.program {
+            Some(program) => Baseline::find(&self.spec.folders, program),
+            None => Ok(None),
+        }
+    }
+
     /// The same, for fitting: it can be described, but its rows mean nothing.
     pub fn load_unfitted(model_folder: &Path, version: Option<u64>) -> Result<Self, SpecError> {
         let spec = ModelSpec::load(model_folder, version)?;
@@ -73,14 +91,25 @@ impl Model {
         let program = if spec.text.feature.is_empty() { None } else { Some(compile(&spec)?) };
         let arguments =
             spec.inputs.iter().map(|input| argument(input, &spec.inputs, program.as_ref())).collect();
-        Ok(Self { spec, version, program, arguments, clock: Clock::System })
+        Ok(Self { spec, version, program, arguments, clock: Clock::System, baseline: None })
     }
 
     pub fn decode_infer(&self, request: &InferRequest<'_>) -> Result<RowBlock, RowsError> {
+        self.decode_infer_watched(request, None)
+    }
+
+    /// `decode_infer`, of rows that `observer` may look at.
+    pub fn decode_infer_watched(
+        &self,
+        request: &InferRequest<'_>,
+        observer: Option<&dyn Observer>,
+    ) -> Result<RowBlock, RowsError> {
         match &self.program {
-            Some(program) => tensors::decode_features(program, request, self.clock, |rows| {
-                self.check_rows("inputs", rows, 0..=self.spec.max_batch_rows)
-            }),
+            Some(program) => {
+                tensors::decode_features(program, request, self.clock, Watch::by(observer), |rows| {
+                    self.check_rows("inputs", rows, 0..=self.spec.max_batch_rows)
+                })
+            }
             None => tensors::decode_inputs(&self.spec.inputs, request),
         }
     }
@@ -91,14 +120,25 @@ impl Model {
         request: &PredictRequest<'_>,
         most_rows: usize,
     ) -> Result<RowBlock, RowsError> {
+        self.decode_predict_watched(request, most_rows, None)
+    }
+
+    /// `decode_predict`, of rows that `observer` may look at.
+    pub fn decode_predict_watched(
+        &self,
+        request: &PredictRequest<'_>,
+        most_rows: usize,
+        observer: Option<&dyn Observer>,
+    ) -> Result<RowBlock, RowsError> {
         let program = self.features()?;
         let template = examples::template(program, request.context.as_deref(), self.clock)?;
+        let watch = Watch { observer, context: request.context.as_deref() };
         match (request.examples.is_empty(), request.columns.is_empty()) {
             (false, true) => {
                 self.check_rows("examples", request.examples.len(), 0..=most_rows)?;
-                examples::decode(program, template, &request.examples)
+                examples::decode(program, template, &request.examples, watch)
             }
-            (true, false) => columns::decode(program, template, &request.columns, |rows| {
+            (true, false) => columns::decode(program, template, &request.columns, watch, |rows| {
                 self.check_rows("columns", rows, 0..=most_rows)
             }),
             (true, true) => {
@@ -113,10 +153,22 @@ impl Model {
 
     /// The rows of a JSON request, each a text of its own.
     pub fn decode_json(&self, context: Option<&str>, rows: &[&str]) -> Result<RowBlock, RowsError> {
+        self.decode_json_watched(context, rows, None)
+    }
+
+    /// `decode_json`, of rows that `observer` may look at.
+    pub fn decode_json_watched(
+        &self,
+        context: Option<&str>,
+        rows: &[&str],
+        observer: Option<&dyn Observer>,
+    ) -> Result<RowBlock, RowsError> {
         let program = self.features()?;
         let template = json_rows::template(program, context, self.clock)?;
         self.check_rows("rows", rows.len(), 0..=self.spec.max_batch_rows)?;
-        json_rows::decode(program, template, rows)
+        let block = json_rows::decode(program, template, rows)?;
+        Watch::by(observer).json(program, context, rows);
+        Ok(block)
     }
 
     fn features(&self) -> Result<&Program, RowsError> {
@@ -214,12 +266,7 @@ impl Model {
     #[must_use]
     pub fn feature_kinds(&self) -> BTreeMap<String, String> {
         let fields = self.program.iter().flat_map(|program| &program.fields);
-        let kind = |field: &Field| {
-            let unit = if field.unit == TimeUnit::Milliseconds { "_ms" } else { "" };
-            let list = if field.shape == FieldShape::Scalar { "" } else { "[]" };
-            format!("{}{unit}{list}", field.kind.name())
-        };
-        fields.map(|field| (field.name.clone(), kind(field))).collect()
+        fields.map(|field| (field.name.clone(), field.type_name())).collect()
     }
 
     /// The arguments of forward.

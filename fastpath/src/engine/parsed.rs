@@ -52,7 +52,7 @@ impl Engine {
         let version = self.version(request.model_name, request.model_version)?;
         let outputs =
             Self::told(&version, began, version.model.select_outputs(request.outputs.iter().copied()))?;
-        let block = version.model.decode_json(request.context, request.rows);
+        let block = version.model.decode_json_watched(request.context, request.rows, version.observer());
         let asked = (ReplyForm::Predict { receipt: request.receipt }, request.id, outputs);
         Self::push(self.decoded(version, ("rows", block), asked, caller, began)?)
     }
@@ -71,7 +71,7 @@ impl Engine {
         let version = self.version(request.model_name, request.model_version)?;
         let names = request.outputs.iter().map(|output| output.name);
         let outputs = Self::told(&version, began, version.model.select_outputs(names))?;
-        let block = version.model.decode_infer(request);
+        let block = version.model.decode_infer_watched(request, version.observer());
         let asked = (ReplyForm::Infer, request.id, outputs);
         self.decoded(version, ("inputs", block), asked, caller, began)
     }

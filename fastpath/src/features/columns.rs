@@ -10,6 +10,7 @@ use super::examples::{finish, missing, unknown};
 use super::fault::{Fault, FaultKind, Place, RowsError};
 use super::program::{Bits, Field, FieldShape, Program};
 use super::rows::RowBlock;
+use super::statistics::Watch;
 use super::template::Template;
 use crate::wire::Reader;
 use crate::wire::example::{fixed_width, ints};
@@ -22,6 +23,7 @@ pub fn decode(
     program: &Program,
     template: Cow<'_, Template>,
     columns: &[Column<'_>],
+    watch: Watch<'_>,
     check_rows: impl FnOnce(usize) -> Result<(), RowsError>,
 ) -> Result<RowBlock, RowsError> {
     // All in their places before any is read: moving what was just written makes the processor wait.
@@ -41,7 +43,9 @@ pub fn decode(
         ));
     }
     check_rows(rows)?;
-    fill(program, template, rows, &parsed)
+    let block = fill(program, template, rows, &parsed)?;
+    watch.columns(program, rows, &parsed);
+    Ok(block)
 }
 
 /// Puts columns that have equal numbers of rows into a new block.
@@ -92,6 +96,26 @@ pub fn fill(
         builder.leave_out_unseen(&seen);
     }
     finish(builder, columns.first().map_or(Place::Column, |column| column.place))
+}
+
+/// Calls `put` with each feature that a row of columns has, once they have been decoded: the field's place, the field,
+/// its values.
+pub(super) fn visit_row(
+    program: &Program,
+    columns: &[Parsed<'_>],
+    row: usize,
+    put: &mut impl FnMut(usize, &Field, Cell<'_>),
+) {
+    let mut previous = None;
+    for column in columns {
+        let Some(index) = program.field(previous, column.name) else { continue };
+        previous = Some(index);
+        let Some(field) = program.fields.get(index) else { continue };
+        let count = column.count(row);
+        if column.has(row) && (count > 0 || field.shape != FieldShape::Scalar) {
+            put(index, field, column.values.cell(column.start(row), count));
+        }
+    }
 }
 
 /// Puts a column row by row; an error says in which, without a kind where the row lacks a required value.
@@ -256,6 +280,14 @@ impl<'a> Parsed<'a> {
             Some(length) => usize::try_from(*length).unwrap_or(usize::MAX),
             None => self.per_row,
         }
+    }
+
+    /// Where the values of a row begin.
+    fn start(&self, row: usize) -> usize {
+        if self.lengths.is_empty() {
+            return row * self.per_row;
+        }
+        (0..row).map(|row| self.count(row)).sum()
     }
 
     /// Whether some row has a value of a field that reaches a per-request input.

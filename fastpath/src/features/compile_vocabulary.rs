@@ -2,6 +2,7 @@
 
 use super::category::Vocabulary;
 use crate::spec::error::Fault;
+use crate::spec::files::find_file;
 use crate::spec::model::ModelSpec;
 use crate::spec::text::{FeatureText, FeatureType, OpText};
 
@@ -58,15 +59,11 @@ fn vocabulary_file(spec: &ModelSpec, file: &str) -> Result<Vec<String>, Fault> {
             "vocab.file is {file:?}; it must be the name of a file in the model's folder"
         )));
     }
-    let path =
-        spec.folders.iter().map(|folder| folder.join(file)).find(|path| path.exists()).ok_or_else(|| {
-            Fault::new(format!("vocab.file {file:?} is neither in the version's folder nor in the model's"))
-        })?;
-    let root = spec.folders.last().and_then(|folder| folder.canonicalize().ok());
-    let inside = path.canonicalize().ok().zip(root).is_some_and(|(path, root)| path.starts_with(root));
-    if !inside {
-        return Err(Fault::new(format!("vocab.file {file:?} leads out of the model's folder")));
-    }
+    let found = find_file(&spec.folders, file)
+        .map_err(|fault| Fault::new(format!("vocab.file {}", fault.message)))?;
+    let path = found.ok_or_else(|| {
+        Fault::new(format!("vocab.file {file:?} is neither in the version's folder nor in the model's"))
+    })?;
     let text = std::fs::read_to_string(&path)
         .map_err(|error| Fault::new(format!("vocab.file {file:?} cannot be read: {error}")))?;
     Ok(text.lines().map(str::to_owned).collect())

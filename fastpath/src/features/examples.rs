@@ -6,8 +6,9 @@ use super::builder::Builder;
 use super::cell::Cell;
 use super::clock::Clock;
 use super::fault::{FaultKind, Place, RowsError};
-use super::program::{Bits, FieldShape, Program};
+use super::program::{Bits, Field, FieldShape, Program};
 use super::rows::RowBlock;
+use super::statistics::Watch;
 use super::template::Template;
 use crate::spec::text::UnknownFeatures;
 use crate::wire::Reader;
@@ -49,6 +50,7 @@ pub fn decode(
     program: &Program,
     template: Cow<'_, Template>,
     examples: &[Reader<'_>],
+    watch: Watch<'_>,
 ) -> Result<RowBlock, RowsError> {
     let mut builder = Builder::new(program, template, examples.len());
     let mut seen = Bits::new(program.fields.len());
@@ -61,7 +63,9 @@ pub fn decode(
         }
         builder.leave_out_unseen(&seen);
     }
-    finish(builder, Place::Example)
+    let block = finish(builder, Place::Example)?;
+    watch.examples(program, examples);
+    Ok(block)
 }
 
 /// Rows of defaults, each with per-request values of its own. The time of the request is 1970.
@@ -141,6 +145,44 @@ impl Row<'_, '_> {
             self.builder.put(row, field, cell(&values))
         };
         put.map_err(|kind| RowsError::feature(self.place, field.name.as_bytes(), kind))
+    }
+}
+
+/// Calls `put` with each feature of an Example that has been decoded: the field's place, the field, its values.
+pub(super) fn visit(program: &Program, example: Reader<'_>, put: &mut impl FnMut(usize, &Field, Cell<'_>)) {
+    // What cannot be read has been refused.
+    let _ = visit_features(example, &mut Sight { program, put, previous: None });
+}
+
+/// A row that is only looked at.
+struct Sight<'p, P> {
+    program: &'p Program,
+    put: &'p mut P,
+    previous: Option<usize>,
+}
+
+impl<P: FnMut(usize, &Field, Cell<'_>)> Visitor for Sight<'_, P> {
+    type Error = RowsError;
+
+    fn expected(&self) -> Option<(usize, &EntryKey)> {
+        self.program.expected(self.previous)
+    }
+
+    fn visit_expected(&mut self, index: usize, values: FeatureValues<'_>) -> Result<(), RowsError> {
+        self.previous = Some(index);
+        if let Some(field) = self.program.fields.get(index)
+            && !(is_empty(values) && field.shape == FieldShape::Scalar)
+        {
+            (self.put)(index, field, cell(&values));
+        }
+        Ok(())
+    }
+
+    fn visit(&mut self, name: &[u8], values: FeatureValues<'_>) -> Result<(), RowsError> {
+        match self.program.field(self.previous, name) {
+            Some(index) => self.visit_expected(index, values),
+            None => Ok(()),
+        }
     }
 }
 

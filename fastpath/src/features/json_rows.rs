@@ -9,11 +9,12 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::builder::Builder;
+use super::cell::Cell;
 use super::clock::Clock;
 use super::examples::{finish, missing, unknown, with_context};
 use super::fault::{Fault, FaultKind, Place, RowsError};
 use super::json_values::Values;
-use super::program::{Bits, FieldShape, Program};
+use super::program::{Bits, Field, FieldShape, Program};
 use super::rows::RowBlock;
 use super::template::Template;
 
@@ -157,6 +158,46 @@ impl Object<'_, '_> {
     fn give_up<E: Error>(&mut self, fault: RowsError) -> E {
         *self.fault = Some(fault);
         E::custom("")
+    }
+}
+
+/// Calls `put` with each feature of a JSON row that has been decoded: the field's place, the field, its values.
+pub(super) fn visit(program: &Program, text: &str, put: &mut impl FnMut(usize, &Field, Cell<'_>)) {
+    // What cannot be read has been refused.
+    let _ = serde_json::Deserializer::from_str(text).deserialize_any(Sight { program, put });
+}
+
+/// One row, or the context, that is only looked at.
+struct Sight<'r, P> {
+    program: &'r Program,
+    put: &'r mut P,
+}
+
+impl<'de, P: FnMut(usize, &Field, Cell<'_>)> Visitor<'de> for Sight<'_, P> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object with a value for each feature")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut previous = None;
+        let mut values = Values::default();
+        while let Some(Name(name)) = map.next_key_seed(Name::default())? {
+            let found = self.program.field(previous, name.as_bytes());
+            let Some((index, field)) = found.and_then(|index| Some((index, self.program.fields.get(index)?)))
+            else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            previous = Some(index);
+            values.reset(field.kind);
+            map.next_value_seed(&mut values)?;
+            if !(values.is_null() || values.is_empty() && field.shape == FieldShape::Scalar) {
+                values.with_cell(|cell| (self.put)(index, field, cell));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -36,6 +36,7 @@ mod quick_column;
 mod range;
 mod row_op;
 pub mod rows;
+pub mod statistics;
 pub mod tally;
 pub mod template;
 pub mod tensors;

@@ -74,6 +74,16 @@ pub struct Field {
     pub quick: Option<Quick>,
 }
 
+impl Field {
+    /// The type as people read it: `timestamp_ms`, `int[]` for a list.
+    #[must_use]
+    pub fn type_name(&self) -> String {
+        let unit = if self.unit == TimeUnit::Milliseconds { "_ms" } else { "" };
+        let list = if self.shape == FieldShape::Scalar { "" } else { "[]" };
+        format!("{}{unit}{list}", self.kind.name())
+    }
+}
+
 /// What a caller may send for a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldShape {

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::cell::{Cell, count_varints, varints};
 use super::default::DefaultValue;
 use super::fault::{Fault, FaultKind};
+use super::number::Number;
 use super::program::MAX_LIST;
 use crate::spec::error::Fault as SpecFault;
 use crate::spec::text::{Bound, FeatureText, FeatureType, OnNan, Outside, RangeText};
@@ -103,6 +104,15 @@ impl Range {
                 held(varints(values).map(|value| self.int(value?)))
             }
             _ => Ok(Held::Cell),
+        }
+    }
+
+    /// Whether a number is beyond the bounds, whatever becomes of it then.
+    pub(super) fn is_beyond(&self, number: Number) -> bool {
+        match (self.bounds, number) {
+            (Bounds::Floats { min, max }, number) => number.float() < min || number.float() > max,
+            (Bounds::Ints { min, max }, Number::Int(value)) => value < min || value > max,
+            (Bounds::Ints { .. }, Number::Float(_)) => false,
         }
     }
 

@@ -9,6 +9,7 @@ use super::columns::{Parsed, Texts, Values, fill};
 use super::fault::{FaultKind, Place, RowsError};
 use super::program::{FieldShape, Program};
 use super::rows::{Column, Dims, RowBlock};
+use super::statistics::Watch;
 use super::template::Template;
 use smallvec::SmallVec;
 
@@ -63,6 +64,7 @@ pub fn decode_features(
     program: &Program,
     request: &InferRequest<'_>,
     clock: Clock,
+    watch: Watch<'_>,
     check_rows: impl FnOnce(usize) -> Result<(), RowsError>,
 ) -> Result<RowBlock, RowsError> {
     check_raw_count(request)?;
@@ -101,7 +103,9 @@ pub fn decode_features(
             })
         })
         .collect::<Result<_, RowsError>>()?;
-    fill(program, Template::at(program, clock)?, rows, &columns)
+    let block = fill(program, Template::at(program, clock)?, rows, &columns)?;
+    watch.columns(program, rows, &columns);
+    Ok(block)
 }
 
 /// Rows of zeros; a dimension of any size is 1.

@@ -1,12 +1,13 @@
 //! What the process counts, and how Prometheus reads it.
 //!
 //! `model` holds what one model version counts, `counter` and `histogram` the cells that it counts in,
-//! `statistics` what `ModelStatistics` adds to that, `door` and `http` what the fast door and the HTTP port count, `load`
+//! `feature` what features are like, `statistics` what `ModelStatistics` adds to that, `door` and `http` what the fast door and the HTTP port count, `load`
 //! the share of model-thread time in use, `prometheus` the text of a scrape, `listener` its port.
 //! Counting takes no lock on the way of a request; only a batch's begin and end take one.
 
 pub mod counter;
 pub mod door;
+pub mod feature;
 pub mod histogram;
 pub mod http;
 pub mod listener;
@@ -121,6 +122,8 @@ impl Metrics {
         self.door.write(&mut page);
         self.http.write(&mut page);
         model::write(&mut page, &models, now);
+        let features: Vec<_> = models.iter().filter_map(|model| model.features(now)).collect();
+        feature::write(&mut page, &features);
         page.into_text()
     }
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+
 use super::counter::{self, Counter, Gauge};
+use super::feature::{self, FeatureSource};
 use super::histogram::{DURATION_BOUNDS_NS, Histogram, ROWS_BOUNDS};
 use super::load::{self, Load};
 use super::prometheus::{NS_PER_S, Page};
@@ -50,6 +53,7 @@ pub struct ModelMetrics {
     /// Model-thread time in use, from taking a batch to its last answer.
     pub busy_ns: Counter,
     pub load: Load,
+    features: Mutex<Option<Arc<dyn FeatureSource>>>,
     pub statistics: Statistics,
 }
 
@@ -77,7 +81,19 @@ impl ModelMetrics {
             busy_ns: Counter::default(),
             load: Load::new(instances, Instant::now()),
             statistics: Statistics::default(),
+            features: Mutex::default(),
         }
+    }
+
+    /// Where scrapes get the version's features from; in place of what was there, since a version may be loaded again.
+    pub fn set_features(&self, source: Option<Arc<dyn FeatureSource>>) {
+        *self.features.lock() = source;
+    }
+
+    pub(super) fn features(&self, now: Instant) -> Option<feature::Of<'_>> {
+        let source = self.features.lock().clone()?;
+        let families = source.features(now);
+        Some((&self.name, &self.version, families))
     }
 
     /// Counts calls answered with `code` that never had a ticket, such as those that cannot be decoded; `waited` is how

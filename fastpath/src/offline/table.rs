@@ -8,6 +8,7 @@ use arrow_array::{Array, ArrayRef};
 use super::arrow_cells::Cells;
 use crate::features::examples::unknown;
 use crate::features::fault::Place;
+use crate::features::statistics::{Observer, Watch};
 use crate::features::template::Template;
 use crate::features::{Clock, Program, RowBlock, RowsError, columns, examples};
 use crate::spec::text::TimeUnit;
@@ -145,6 +146,16 @@ impl<R: AsRef<[u8]>> Rows<'_, R> {
 
     /// Decodes one chunk, as a request's rows are decoded.
     pub fn decode(&self, rows: Range<usize>) -> Result<RowBlock, RowsError> {
+        self.decode_watched(rows, None)
+    }
+
+    /// `decode`, of rows that `observer` may look at; what the context says it does not see.
+    pub fn decode_watched(
+        &self,
+        rows: Range<usize>,
+        observer: Option<&dyn Observer>,
+    ) -> Result<RowBlock, RowsError> {
+        let watch = Watch::by(observer);
         let template = Cow::Borrowed(&*self.template);
         let (start, count) = (rows.start, rows.len());
         let block = match &self.form {
@@ -152,7 +163,7 @@ impl<R: AsRef<[u8]>> Rows<'_, R> {
                 let records = records.get(rows).unwrap_or_default();
                 let readers: Vec<Reader<'_>> =
                     records.iter().map(|record| Reader::new(record.as_ref())).collect();
-                examples::decode(self.program, template, &readers)
+                examples::decode(self.program, template, &readers, watch)
             }
             Form::Columns(columns) => {
                 let cells = columns
@@ -164,7 +175,9 @@ impl<R: AsRef<[u8]>> Rows<'_, R> {
                     .collect::<Result<Vec<_>, _>>();
                 cells.and_then(|cells| {
                     let parsed = cells.iter().map(Cells::parsed).collect::<Result<Vec<_>, _>>()?;
-                    columns::fill(self.program, template, count, &parsed)
+                    let block = columns::fill(self.program, template, count, &parsed)?;
+                    watch.columns(self.program, count, &parsed);
+                    Ok(block)
                 })
             }
         };

@@ -1,18 +1,21 @@
 //! The engine of a process.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use pyo3::exceptions::PyLookupError;
 use pyo3::prelude::*;
 
-use super::SpecError;
 use super::calls::Calls;
 use super::door::{DoorSettings, Pem, PyDoor, UpstreamAt};
 use super::http::{HttpSettings, PyHttpPort};
 use super::queue::PyQueue;
 use super::spec::PyModelSpec;
 use super::statistics::VersionStatistics;
+use super::{RequestError, SpecError};
+use crate::engine::feature_statistics::NoStatistics;
 use crate::engine::{Engine, Model, Timeouts};
 use crate::metrics::Listener;
 
@@ -28,20 +31,22 @@ pub struct PyEngine {
 #[pymethods]
 impl PyEngine {
     #[new]
-    #[pyo3(signature = (*, default_timeout_ms = 30_000, max_timeout_ms = 300_000, max_send_bytes = 16 << 20, server_version = "", linger = false))]
+    #[pyo3(signature = (*, default_timeout_ms = 30_000, max_timeout_ms = 300_000, max_send_bytes = 16 << 20, server_version = "", linger = false, feature_statistics_every = 0))]
     fn new(
         default_timeout_ms: u64,
         max_timeout_ms: u64,
         max_send_bytes: usize,
         server_version: &str,
         linger: bool,
+        feature_statistics_every: u32,
     ) -> PyResult<Self> {
         let timeouts = Timeouts {
             default: Duration::from_millis(default_timeout_ms),
             max: Duration::from_millis(max_timeout_ms),
         };
+        let engine = Engine::start(timeouts, server_version)?;
         Ok(Self {
-            engine: Arc::new(Engine::start(timeouts, server_version)?),
+            engine: Arc::new(engine.with_feature_statistics(feature_statistics_every)),
             max_send_bytes,
             linger,
             ready: Arc::default(),
@@ -51,7 +56,7 @@ impl PyEngine {
 
     fn add_version(&self, py: Python<'_>, spec: &PyModelSpec, version: u64) -> PyResult<PyQueue> {
         let model = py
-            .detach(|| Model::load(&spec.folder, Some(version)))
+            .detach(|| Model::load_to_serve(&spec.folder, version))
             .map_err(|error| SpecError::new_err(error.to_string()))?;
         Ok(PyQueue::new(self.engine.add_version(model), self.max_send_bytes, self.linger))
     }
@@ -122,6 +127,22 @@ impl PyEngine {
 
     fn metrics_text(&self, py: Python<'_>) -> String {
         py.detach(|| self.engine.metrics.text(Instant::now()))
+    }
+
+    fn feature_statistics(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        version: u64,
+        features: Vec<String>,
+    ) -> PyResult<Cow<'static, [u8]>> {
+        let found = self.engine.routes.find(name, &version.to_string());
+        let version = found.map_err(|status| PyLookupError::new_err(status.message))?;
+        let answer = py.detach(|| version.feature_statistics(&features, Instant::now()));
+        answer.map(Cow::Owned).map_err(|why| match why {
+            NoStatistics::UnknownFeature { .. } => RequestError::new_err(why.to_string()),
+            NoStatistics::NoFeatures { .. } | NoStatistics::Off => PyLookupError::new_err(why.to_string()),
+        })
     }
 
     fn serve_metrics(&self, py: Python<'_>, host: &str, port: u16) -> PyResult<u16> {

@@ -9,6 +9,7 @@
 )]
 
 mod array;
+mod baseline;
 mod batch;
 mod calls;
 mod channel;
@@ -48,6 +49,7 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("RequestError", module.py().get_type::<RequestError>())?;
     module.add_class::<spec::TensorSpec>()?;
     module.add_class::<spec::PyModelSpec>()?;
+    module.add_class::<baseline::BaselineRecorder>()?;
     module.add_class::<program::ProgramLine>()?;
     module.add_class::<program::LineTrace>()?;
     module.add_class::<array::Array>()?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 
 use super::array::Array;
+use super::baseline::BaselineRecorder;
 use super::program::{LineTrace, ProgramLine};
 use super::{RequestError, SpecError};
 use crate::batch::BufferPool;
@@ -146,6 +147,17 @@ impl PyModelSpec {
     #[getter]
     fn batch_buckets(&self) -> Vec<usize> {
         self.model.batch_buckets()
+    }
+
+    fn check_baseline(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        let baseline = py
+            .detach(|| self.model.find_baseline())
+            .map_err(|error| SpecError::new_err(error.to_string()))?;
+        Ok(baseline.map(|baseline| baseline.rows))
+    }
+
+    fn baseline_recorder(slf: Py<Self>) -> PyResult<BaselineRecorder> {
+        BaselineRecorder::new(slf)
     }
 
     #[getter]

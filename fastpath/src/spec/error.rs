@@ -55,7 +55,8 @@ impl From<toml::de::Error> for Fault {
 }
 
 /// Adds the nearest valid name to serde's "unknown field `x`, expected one of `a`, `b`".
-fn with_suggestion(message: &str) -> String {
+#[must_use]
+pub fn with_suggestion(message: &str) -> String {
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let Some((unknown, allowed)) = names.split_first() else {
         return message.to_owned();

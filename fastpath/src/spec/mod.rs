@@ -4,6 +4,7 @@
 
 pub mod edit;
 pub mod error;
+pub mod files;
 pub mod fit_text;
 pub mod inputs;
 pub mod model;

@@ -7,6 +7,7 @@ pub struct Writer {
 }
 
 const VARINT: u32 = 0;
+const FIXED64: u32 = 1;
 const LENGTH: u32 = 2;
 
 /// Bytes that `value` takes as a varint.
@@ -78,6 +79,13 @@ impl Writer {
             self.tag(number, VARINT);
             self.varint(value);
         }
+    }
+
+    /// Also when it is 0: a field that is optional, or of which another value is the usual one.
+    #[inline]
+    pub fn double(&mut self, number: u32, value: f64) {
+        self.tag(number, FIXED64);
+        self.raw(&value.to_le_bytes());
     }
 
     #[inline]

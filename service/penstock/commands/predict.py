@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.call_error import CallError
-from penstock.channel import DEFAULT_TIMEOUT_S, checked_address, checked_timeout_s
+from penstock.channel import DEFAULT_TIMEOUT_S
 from penstock.client import Client
+from penstock.commands.arguments import address, positive_seconds
 from penstock.errors import PenstockError
 from penstock.prediction import Prediction
 from penstock.rows import RowsError
@@ -45,7 +46,7 @@ class _Batch:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments; units and defaults stand in their help."""
     parser.add_argument(
-        "address", type=_address, metavar="ADDRESS", help="host:port of a server, such as localhost:8001"
+        "address", type=address, metavar="ADDRESS", help="host:port of a server, such as localhost:8001"
     )
     parser.add_argument("model", metavar="MODEL", help="the model's name in the server's repository")
     parser.add_argument(
@@ -74,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--timeout-s",
-        type=_positive_seconds,
+        type=positive_seconds,
         default=DEFAULT_TIMEOUT_S,
         metavar="S",
         help="timeout of each call, retries included (default: %(default)s s)",
@@ -225,21 +226,7 @@ def _json_values(values: NDArray[Any]) -> list[Any]:
     return listed
 
 
-def _address(text: str) -> str:
-    try:
-        return checked_address(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def _positive_int(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text)):
         raise argparse.ArgumentTypeError(f"found {text!r}, allowed: a whole number from 1")
     return int(text)
-
-
-def _positive_seconds(text: str) -> float:
-    try:
-        return checked_timeout_s(float(text))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"found {text!r}, allowed: seconds above 0") from None

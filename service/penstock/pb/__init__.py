@@ -3,6 +3,7 @@
 | module | service | what it carries |
 | --- | --- | --- |
 | `prediction_pb2`, `prediction_pb2_grpc` | `penstock.v1.Prediction` | features |
+| `feature_statistics_pb2`, `feature_statistics_pb2_grpc` | `penstock.v1.FeatureStatistics` | what features are like |
 | `probe_pb2`, `probe_pb2_grpc` | `penstock.v1.Probe` | readiness as a gRPC status |
 | `inference_pb2`, `inference_pb2_grpc` | `inference.GRPCInferenceService` | tensors: Open Inference Protocol, Triton's extensions |
 | `model_config_pb2` | | what its ModelConfig RPC answers |
