@@ -94,7 +94,7 @@ impl Quick {
                 let (ids, padding) = out.split_at_mut((values.len() - skip).min(*max));
                 padding.fill(*pad);
                 ids.copy_from_slice(values.get(skip..skip + ids.len()).unwrap_or_default());
-                hash.hash(ids);
+                hash.apply(ids);
                 Ok(true)
             }
             (Self::Ints { target, max, pad, hash, .. }, Cell::Varints(values)) => {
@@ -109,7 +109,7 @@ impl Quick {
                 if gathered.is_some() {
                     unhashed.push(target.column, from, 8 * count, *hash);
                 } else {
-                    hash.hash(ids);
+                    hash.apply(ids);
                 }
                 Ok(true)
             }
