@@ -10,9 +10,8 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import nn
 
-from examples.dataset import LabelledRows, Split
+from examples.dataset import Split
 from examples.fit import FitSettings, Loss
-from examples.model_folder import Vocabularies
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,9 @@ class Example:
     """A model that can be trained.
 
     name: the model's, and the folder's here. metric: one of `metrics.METRICS`. context: the
-    features that all rows of a request share. baselines: what each simple way, learnt from the
-    training rows, says about the held-out ones.
+    features that all rows of a request share. network: made for the number of values that each
+    feature's vocabulary knows. baselines: what each simple way, learnt from the training rows,
+    says about the held-out ones.
     """
 
     name: str
@@ -40,11 +40,10 @@ class Example:
     settings: FitSettings
     loss: Loss
     split: Callable[[], Split]
-    vocabularies: Callable[[LabelledRows], Vocabularies]
-    network: Callable[[Vocabularies], nn.Module]
+    network: Callable[[Mapping[str, int]], nn.Module]
     baselines: Callable[[Split], Mapping[str, NDArray[Any]]]
 
     @property
     def template(self) -> str:
-        """The text of the example's model.toml."""
+        """The text of the example's model.toml, still to be fitted."""
         return (Path(__file__).parent / self.name / "model.toml").read_text(encoding="utf-8")

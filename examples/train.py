@@ -41,12 +41,11 @@ def train(example: Example, models: Path) -> heldout.OfflineMetrics:
 
 
 def _write(example: Example, split: Split, folder: ModelFolder) -> heldout.OfflineMetrics:
-    vocabularies = example.vocabularies(split.train)
-    folder.write_features(example.template, vocabularies, split.train)
+    folder.write_features(example.template, split.train)
     # Batches are so small that a second thread would only be waited for, and sums depend on the number.
     torch.set_num_threads(1)
     torch.manual_seed(example.settings.seed)
-    network = example.network(vocabularies)
+    network = example.network(folder.known_values())
     rows = (folder.tensors(split.train), split.train.truth)
     epochs = fit(network, example.loss, rows, example.settings)
     # disable=None: no bar where nobody looks on.

@@ -16,20 +16,14 @@ from examples.example import Example, Source
 from examples.fit import FitSettings
 from examples.matchmaking import data
 from examples.matchmaking.network import WinPredictor
-from examples.model_folder import Vocabularies
 
 
 def _split() -> Split:
     return data.split(data.matches())
 
 
-def _vocabularies(train: LabelledRows) -> Vocabularies:
-    teams = set(train.features["home"]) | set(train.features["away"])
-    return Vocabularies(files={"teams.txt": sorted(teams)}, words={})
-
-
-def _network(known: Vocabularies) -> WinPredictor:
-    return WinPredictor(len(known.files["teams.txt"]))
+def _network(known_values: Mapping[str, int]) -> WinPredictor:
+    return WinPredictor(known_values["home"])
 
 
 def _loss(chances: Tensor, truth: Tensor) -> Tensor:
@@ -62,7 +56,6 @@ EXAMPLE = Example(
     settings=FitSettings(epochs=10, batch_rows=256, learning_rate=3e-3, weight_decay=0.01),
     loss=_loss,
     split=_split,
-    vocabularies=_vocabularies,
     network=_network,
     baselines=_baselines,
 )

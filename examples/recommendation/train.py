@@ -9,35 +9,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from examples.dataset import LabelledRows, Split
+from examples.dataset import Split
 from examples.example import Example, Source
 from examples.fit import FitSettings
-from examples.model_folder import Vocabularies
 from examples.recommendation import data
 from examples.recommendation.network import Ranker
-
-# A film with fewer ratings teaches its embedding nothing and shares that of unknown films.
-_FEWEST_RATINGS = 5
 
 
 def _split() -> Split:
     return data.split(data.ratings())
 
 
-def _vocabularies(train: LabelledRows) -> Vocabularies:
-    films = train.features["film"].value_counts()
-    genres = train.features["genres"].explode().unique()
-    return Vocabularies(
-        files={
-            "users.txt": sorted(train.features["user"].unique()),
-            "films.txt": sorted(films[films >= _FEWEST_RATINGS].index),
-        },
-        words={"genres": sorted(genres)},
-    )
-
-
-def _network(known: Vocabularies) -> Ranker:
-    return Ranker(len(known.files["users.txt"]), len(known.files["films.txt"]), len(known.words["genres"]))
+def _network(known_values: Mapping[str, int]) -> Ranker:
+    return Ranker(known_values["user"], known_values["film"], known_values["genres"])
 
 
 def _loss(score: Tensor, truth: Tensor) -> Tensor:
@@ -62,7 +46,6 @@ EXAMPLE = Example(
     settings=FitSettings(epochs=6, batch_rows=1024, learning_rate=5e-3, weight_decay=0.01),
     loss=_loss,
     split=_split,
-    vocabularies=_vocabularies,
     network=_network,
     baselines=_baselines,
 )

@@ -14,7 +14,6 @@ from examples import logistic, metrics
 from examples.dataset import LabelledRows, Split
 from examples.example import Example, Source
 from examples.fit import FitSettings
-from examples.model_folder import Vocabularies
 from examples.scam_mail import data
 from examples.scam_mail.network import MailFilter
 
@@ -23,11 +22,7 @@ def _split() -> Split:
     return data.split(data.messages())
 
 
-def _vocabularies(_: LabelledRows) -> Vocabularies:
-    return Vocabularies(files={}, words={})
-
-
-def _network(_: Vocabularies) -> MailFilter:
+def _network(_: Mapping[str, int]) -> MailFilter:
     return MailFilter()
 
 
@@ -64,7 +59,6 @@ EXAMPLE = Example(
     settings=FitSettings(epochs=60, batch_rows=128, learning_rate=5e-3, weight_decay=0.01),
     loss=_loss,
     split=_split,
-    vocabularies=_vocabularies,
     network=_network,
     baselines=_baselines,
 )

@@ -3,7 +3,7 @@
 
 mod wire_messages;
 
-use fastpath::features::{Program, RowBlock, RowsError, columns, compile, examples};
+use fastpath::features::{Clock, Program, RowBlock, RowsError, columns, compile, examples};
 use fastpath::spec::ModelSpec;
 use fastpath::wire::predict_request::PredictRequest;
 use fastpath::wire::{Reader, Writer};
@@ -79,7 +79,7 @@ fn general() -> Program {
 }
 
 fn decode(program: &Program, row: &[u8]) -> Result<RowBlock, RowsError> {
-    examples::decode(program, examples::template(program, None)?, &[Reader::new(row)])
+    examples::decode(program, examples::template(program, None, Clock::None)?, &[Reader::new(row)])
 }
 
 /// The feature's values in a row, which must be the same both ways.
@@ -116,7 +116,7 @@ fn any_feature() -> impl Strategy<Value = Vec<u8>> {
 /// The bytes of a request's columns, by the program.
 fn decode_columns(program: &Program, message: &[u8]) -> Result<RowBlock, RowsError> {
     let request = PredictRequest::parse(message)?;
-    columns::decode(program, examples::template(program, None)?, &request.columns, |_| Ok(()))
+    columns::decode(program, examples::template(program, None, Clock::None)?, &request.columns, |_| Ok(()))
 }
 
 /// A column: its values, the lengths of its rows, and its validity mask.
@@ -192,7 +192,7 @@ proptest! {
             .collect();
         let readers: Vec<Reader<'_>> = of_rows.iter().map(|row| Reader::new(row)).collect();
         let program = program();
-        let by_examples = examples::decode(&program, examples::template(&program, None).unwrap(), &readers);
+        let by_examples = examples::decode(&program, examples::template(&program, None, Clock::None).unwrap(), &readers);
         prop_assert_eq!(decode_columns(&program, &message), by_examples);
     }
 }

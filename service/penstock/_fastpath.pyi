@@ -38,6 +38,7 @@ __all__ = [
     "cores",
     "encode_columns",
     "encode_infer",
+    "fit_table",
     "transform_table",
 ]
 
@@ -59,8 +60,14 @@ class TensorSpec:
     datatype: str  # an Open Inference Protocol datatype, such as "FP32"
     shape: list[int]  # with the batch axis first; -1: any size
     offsets_of: str | None  # the jagged input whose offsets this is
-    lengths_of: str | None  # the padded input whose values this counts
+    lengths_of: str | None  # the jagged or padded input whose lists these are the lengths of
     mask_of: str | None  # the padded input whose values this masks
+    weights_of: str | None  # the jagged input whose values this weighs
+    # Whether a request that shares its values among its rows has one row of it.
+    per_request: bool
+    lists: int  # the jagged features whose lists it holds or divides; 0 where it is not jagged
+    include_last: bool  # of offsets: whether the end of the last list is there
+    is_request_index: bool  # for each row, the place of its request in the inputs that a request has once
 
 @final
 class Array:
@@ -85,6 +92,7 @@ class ProgramLine:
     operands: list[str]  # other features that it looks at: those of a cross, the end of an age
     tensor: str | None  # the input that takes the result; None: crosses and ages alone use it
     columns: tuple[int, int] | None  # the first and the one behind the last; None: not in columns, or jagged
+    key: int | None  # which of the lists of a jagged input that has several
     padding: list[str]  # the inputs that tell a padded list's values from its padding
 
 @final
@@ -102,8 +110,13 @@ class ModelSpec:
     """A model.toml, validated, with its feature program compiled for one version. Immutable."""
 
     @staticmethod
-    def load(model_folder: str | PathLike[str], version: int | None = None) -> ModelSpec:
-        """Reads `model.toml` and the vocabularies it names. Raises SpecError or OSError."""
+    def load(
+        model_folder: str | PathLike[str], version: int | None = None, *, unfitted: bool = False
+    ) -> ModelSpec:
+        """Reads `model.toml` and the vocabularies it names. Raises SpecError.
+
+        A model with operations that are still to be fitted is refused unless `unfitted`.
+        """
 
     name: str
     platform: str
@@ -117,6 +130,7 @@ class ModelSpec:
     takes: list[TensorSpec]  # what callers send: the features where there are any, else the inputs
     # Feature name → "float", "int", "bool", "string", "bytes", "timestamp" or "timestamp_ms", with "[]" behind a list.
     feature_kinds: dict[str, str]
+    unfitted: list[str]  # a sentence for each feature with an operation that is still to be fitted
     batch_buckets: list[int]  # 1, 2, 4, … max_batch_rows
     lines: list[ProgramLine]  # the features in the order of the program, then the crosses
     def explain(self, predict_request: bytes) -> list[LineTrace]:
@@ -171,6 +185,19 @@ class Table:
         validity: bytes | None = None,
     ) -> None:
         """A feature of text or bytes, which are copied once."""
+
+def fit_table(
+    model_folder: str | PathLike[str],
+    version: int | None,
+    table: Table,
+    *,
+    threads: int = 1,
+    watch: Callable[[int], object] | None = None,
+) -> None:
+    """Fits every operation that says `fit` and writes model.toml and vocabularies.
+
+    Raises RequestError for rows, SpecError for operations, OSError for files; then nothing was written.
+    """
 
 def transform_table(
     spec: ModelSpec,

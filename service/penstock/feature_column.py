@@ -7,8 +7,10 @@ are `predict_request` and the extension.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -26,6 +28,8 @@ _MILLISECOND = dt.timedelta(milliseconds=1)
 _MS_PER_S = 1000
 # pandas' NA and NaT by name, since a caller's pandas is not imported.
 _MISSING_TYPES = frozenset({"NoneType", "NAType", "NaTType"})
+_dtype_of = attrgetter("dtype")
+_dimensions_of = attrgetter("ndim")
 _TAKEN = "numbers, bools, str, bytes, datetimes, and lists of them"
 
 
@@ -158,26 +162,36 @@ def _flatten(
             return sent, None
         return sent.reshape(-1), np.full(sent.shape[0], sent.shape[1], np.uint32)
     cells = list(sent)
-    if not any(map(_is_list, set(map(type, cells)))):
+    kinds = set(map(type, cells))
+    if not any(map(_is_list, kinds)):
         return cells, None
+    lists = cells if kinds <= {list, tuple, np.ndarray} else _lists(name, cells, rows)
+    if np.ndarray in kinds:
+        _check_arrays(name, lists, rows)
+    lengths = np.fromiter(map(len, lists), np.uint32, len(lists))
+    if kinds == {np.ndarray} and len(set(map(_dtype_of, lists))) == 1:
+        joined: NDArray[Any] = np.concatenate(lists)
+        return (joined if joined.dtype.kind != "O" else list(joined)), lengths
+    return list(itertools.chain.from_iterable(lists)), lengths
+
+
+def _lists(name: str, cells: list[Any], rows: NDArray[np.intp]) -> list[Any]:
+    """The cells as lists, tuples and numpy arrays."""
     lists: list[Any] = []
     for row, cell in zip(rows.tolist(), cells, strict=True):
         if not _is_list(type(cell)):
             raise RowsError(f"{cell!r} is one value, but other rows have lists", feature=name, row=row)
-        values = cell if isinstance(cell, list | tuple) else np.asarray(cell)
+        lists.append(cell if isinstance(cell, list | tuple) else np.asarray(cell))
+    return lists
+
+
+def _check_arrays(name: str, lists: list[Any], rows: NDArray[np.intp]) -> None:
+    if set(map(type, lists)) == {np.ndarray} and set(map(_dimensions_of, lists)) <= {1}:
+        return
+    for place, values in enumerate(lists):
         if isinstance(values, np.ndarray) and values.ndim != 1:
-            raise RowsError(
-                f"an array of shape {list(values.shape)} is not a list of values", feature=name, row=row
-            )
-        lists.append(values)
-    lengths = np.fromiter(map(len, lists), np.uint32, len(lists))
-    if (
-        all(isinstance(values, np.ndarray) for values in lists)
-        and len({values.dtype for values in lists}) == 1
-    ):
-        joined: NDArray[Any] = np.concatenate(lists)
-        return (joined if joined.dtype.kind != "O" else list(joined)), lengths
-    return [value for values in lists for value in values], lengths
+            problem = f"an array of shape {list(values.shape)} is not a list of values"
+            raise RowsError(problem, feature=name, row=int(rows[place]))
 
 
 def _of_array(values: NDArray[Any], source: _Source) -> tuple[ColumnKind, Values]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock._fastpath import ModelSpec, TensorSpec, cores, transform_table
+from penstock._fastpath import ModelSpec, TensorSpec, cores, fit_table, transform_table
 from penstock.arrays import DTYPES
 from penstock.predict_request import PredictOptions, encode_context, encode_request, request_rows
 from penstock.program_table import describe
@@ -27,9 +27,13 @@ _TIMESTAMP_MS = "timestamp_ms"
 class FeatureSpec:
     """A model folder's feature program; `spec` is the whole ModelSpec. Immutable, safe to use from any thread."""
 
-    def __init__(self, spec: ModelSpec) -> None:
-        """Most callers `load`."""
+    def __init__(
+        self, spec: ModelSpec, folder: str | PathLike[str] | None = None, version: int | None = None
+    ) -> None:
+        """Most callers `load`; `folder` and `version` are where the spec is from, which `fit` needs."""
         self.spec = spec
+        self._folder = folder
+        self._version = version
         kinds = spec.feature_kinds
         self._options = PredictOptions(
             spec.name, ms_features=frozenset(name for name in kinds if kinds[name].startswith(_TIMESTAMP_MS))
@@ -39,9 +43,15 @@ class FeatureSpec:
     def load(cls, folder: str | PathLike[str], version: int | None = None) -> FeatureSpec:
         """Reads `folder/model.toml` and its vocabularies, those of `version` before the model's own.
 
-        Raises SpecError where model.toml cannot be used, OSError where a file cannot be read.
+        A model with operations that are still to be fitted is loaded too, for `fit`.
+        Raises SpecError where model.toml cannot be used.
         """
-        return cls(ModelSpec.load(folder, version))
+        return cls(ModelSpec.load(folder, version, unfitted=True), folder, version)
+
+    @property
+    def unfitted(self) -> list[str]:
+        """A sentence for each feature with an operation that is still to be fitted; `transform` needs none."""
+        return self.spec.unfitted
 
     @property
     def inputs(self) -> list[TensorSpec]:
@@ -79,7 +89,8 @@ class FeatureSpec:
         pyarrow Table or RecordBatch or anything else with Arrow's PyCapsule interface, or serialized
         tf.Example records; Arrow memory and numpy's are read in place. `context` holds features that
         all rows share. Arrays have the inputs' dtypes and shapes with the rows on the first axis; a
-        jagged input has shape [total] and its offsets [rows + 1]. BF16 comes as uint16 bit patterns.
+        jagged input has shape [total] and its offsets [rows + 1]; an input with `per = "request"` has
+        one row where its features come in the context alone. BF16 comes as uint16 bit patterns.
         The arrays are the caller's own, writable and row-major; `torch.from_dlpack` takes them
         without a copy.
 
@@ -108,6 +119,36 @@ class FeatureSpec:
             watch=watcher("transform", table.rows, progress),
         )
         return {entry.name: arrays[entry.name] for entry in self.inputs}
+
+    def fit(
+        self, rows: TrainingRows, *, threads: int | None = None, progress: Progress = None
+    ) -> FeatureSpec:
+        """Fits every operation that says `fit` to the rows, writes what was found, and gives the fitted spec.
+
+        Means, deviations, ranges, boundaries and vocabularies go into `model.toml`, of which every other
+        byte stays as it is, and large vocabularies into files of the version's folder where a version
+        was loaded, else of the model's (docs/training.md). Operations that were fitted before are
+        fitted anew. An operation sees what it would see in serving: what the operations before it give,
+        lists cut to their `max`, and the default where a row lacks the feature; NaN is left out.
+
+        The arguments are those of `transform`; what is found does not depend on `threads`. All rows are
+        read once for each fitted operation of the longest chain. Memory: 8 bytes a value for quantiles,
+        and the distinct values of vocabularies.
+
+        Raises what `transform` raises, SpecError where an operation cannot be fitted, OSError where a file cannot
+        be written.
+        """
+        if self._folder is None:
+            raise ValueError("only a spec that was loaded from a folder can be fitted")
+        table = table_of(rows, self.feature_kinds)
+        fit_table(
+            self._folder,
+            self._version,
+            table,
+            threads=_checked(threads),
+            watch=watcher("fit", table.rows, progress),
+        )
+        return FeatureSpec.load(self._folder, self._version)
 
     def explain(self, row: Mapping[str, object], context: Mapping[str, object] | None = None) -> RowTrace:
         """What becomes of one row: each feature's values behind every operation, to the bits in the tensors.

@@ -52,6 +52,7 @@ def line_as_json(line: ProgramLine) -> dict[str, Any]:
         "operands": line.operands,
         "tensor": line.tensor,
         "columns": None if line.columns is None else list(line.columns),
+        "key": line.key,
         "padding": line.padding,
     }
 
@@ -66,7 +67,7 @@ def place(line: ProgramLine) -> str:
     if line.tensor is None:
         return _NO_TENSOR
     if line.columns is None:
-        return f"{line.tensor} (jagged)"
+        return f"{line.tensor} (jagged)" if line.key is None else f"{line.tensor} (jagged, key {line.key})"
     first, end = line.columns
     return f"{line.tensor}[{first}]" if end == first + 1 else f"{line.tensor}[{first}:{end}]"
 
@@ -85,20 +86,32 @@ def _row(line: ProgramLine) -> list[Sequence[str]]:
 
 
 def _tensors(spec: ModelSpec, width: int) -> str:
-    jagged = {entry.offsets_of for entry in spec.inputs}
-    rows = [["takes", [entry.name], *_shape(entry, jagged)] for entry in spec.inputs]
-    rows += [["gives", [entry.name], *_shape(entry, set())] for entry in spec.outputs]
+    rows = [["takes", [entry.name], *_shape(entry)] for entry in spec.inputs]
+    rows += [["gives", [entry.name], *_shape(entry)] for entry in spec.outputs]
     return table(["forward", "tensor", "datatype", "shape", ""], rows, width)
 
 
-def _shape(entry: TensorSpec, jagged: set[str | None]) -> list[str]:
-    if entry.offsets_of is not None:
-        return [entry.datatype, "[rows + 1]", f"offsets of {entry.offsets_of}"]
-    told = f"lengths of {entry.lengths_of}" if entry.lengths_of is not None else ""
-    told = f"mask of {entry.mask_of}" if entry.mask_of is not None else told
-    first = "total" if entry.name in jagged else "rows"
+def _shape(entry: TensorSpec) -> list[str]:
+    first = "requests" if entry.per_request else "rows"
+    told = _relation(entry)
+    if entry.lists and (entry.offsets_of or entry.lengths_of):
+        first = first if entry.lists == 1 else f"{entry.lists} · {first}"
+        first = f"{first} + 1" if entry.include_last else first
+    elif entry.lists:
+        first = "total"
     sizes = ", ".join([first, *("any" if size == -1 else str(size) for size in entry.shape[1:])])
     return [entry.datatype, f"[{sizes}]", told]
+
+
+def _relation(entry: TensorSpec) -> str:
+    of = {
+        "offsets": entry.offsets_of,
+        "lengths": entry.lengths_of,
+        "mask": entry.mask_of,
+        "weights": entry.weights_of,
+    }
+    told = [f"{kind} of {name}" for kind, name in of.items() if name is not None]
+    return "request of each row" if entry.is_request_index else "".join(told)
 
 
 def _tensor_as_json(entry: TensorSpec) -> dict[str, Any]:
@@ -109,4 +122,6 @@ def _tensor_as_json(entry: TensorSpec) -> dict[str, Any]:
         "offsets_of": entry.offsets_of,
         "lengths_of": entry.lengths_of,
         "mask_of": entry.mask_of,
+        "weights_of": entry.weights_of,
+        "per": "request" if entry.per_request else "row",
     }

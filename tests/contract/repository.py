@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from tests import models
+from tests.contract import jagged_models, ranking_models, strict_model
 
 DATATYPES = tuple(models.TORCH_DTYPES)
 MAX_BATCH_ROWS = 8
@@ -203,6 +204,9 @@ def write(repository: Path) -> Path:
     """Writes every model of this file."""
     models.write_model(repository, "pair", 1, Pair(), BATCHING + PAIR)
     models.write_model(repository, "features", 1, Features(), BATCHING + FEATURES)
+    jagged_models.write(repository)
+    ranking_models.write(repository)
+    strict_model.write(repository)
     models.write_model(repository, "operations", 1, Operations(), _operations_toml())
     for datatype in DATATYPES:
         models.write_echo(repository, datatype, f"echo_{datatype.lower()}", "[3]")

@@ -111,6 +111,11 @@ BAD_ROWS: dict[str, tuple[str, str, str | None]] = {
     "null_is_missing": (f'{{"amount": null, {GOOD}}}', "is missing and has no default", "rows[1].amount"),
     "unknown": (f'{{"amuont": 1, {GOOD}}}', "did you mean `amount`?", "rows[1].amuont"),
     "twice": (f'{{"amount": 1, "amount": 2, {GOOD}}}', "is there twice", "rows[1].amount"),
+    "twice_with_null": (
+        f'{{"amount": null, "amount": 2, {GOOD}}}',
+        "is there twice",
+        "rows[1].amount",
+    ),
     "in_the_context_too": (
         f'{{"amount": 1, "age": 3, {GOOD}}}',
         "in the context and in the row",

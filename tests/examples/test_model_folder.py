@@ -40,7 +40,7 @@ def split(example: Example) -> Split:
 def folder(example: Example, split: Split, tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
     """A model folder without its model."""
     folder = ModelFolder(tmp_path_factory.mktemp("models") / example.name)
-    folder.write_features(example.template, example.vocabularies(split.train), split.train)
+    folder.write_features(example.template, split.train)
     return folder
 
 

@@ -60,7 +60,7 @@ def test_a_script_of_readme_runs(server: ServerProcess, script: str) -> None:
         program(script.split(maxsplit=1)[0])
     script = script.replace(ADDRESS, server.address).replace(HTTP_ADDRESS, server.http_address)
     printed = run("sh", "-ec", script)
-    assert "error" not in printed
+    assert '"error"' not in printed
 
 
 def test_the_python_of_readme_prints_three_scores(server: ServerProcess) -> None:

@@ -84,19 +84,15 @@ def test_the_drain_answers_what_was_accepted_and_closes_connections(
     repo: Path, gate: Gate, door: str
 ) -> None:
     models.write_gated(repo, gate)
-    with ServerProcess(repo, "--door", door, "--drain-delay-s", "1") as server:
-        idle, late = rest.connect(server), rest.connect(server)
-        for connection in (idle, late):
-            connection.request("GET", "/v2/health/ready")
-            assert rest.read(connection).status == 200
+    with ServerProcess(repo, "--door", door) as server:
+        idle = rest.connect(server)
+        idle.request("GET", "/v2/health/ready")
+        assert rest.read(idle).status == 200
         with gate.closed():
             calls = [begin(server, float(number)) for number in range(4)]
             wait_for(lambda: in_flight(server) == 4)
             server.terminate()
-            late.request("GET", "/v2/health/ready")
-            told = rest.read(late)
-            assert (told.status, told.document) == (503, {"ready": False})
-            # An idle connection is closed, once the delay is over.
+            # Closed once the engine refuses calls.
             assert idle.sock.recv(1) == b""
             refused = rest.infer(server, "gated", numbers(1.0))
             assert (refused.status, refused.error) == (503, "The server is shutting down; try another one.")
@@ -108,10 +104,23 @@ def test_the_drain_answers_what_was_accepted_and_closes_connections(
             assert answer.document["outputs"][0]["data"] == [float(number)]
             connection.close()
         idle.close()
-        late.close()
         assert server.exit_code() == 0
         assert server.wait_for("stopped")["forced"] is False
         assert server.other_lines == []
+
+
+def test_until_the_drain_delay_is_over_the_server_is_not_ready_and_calls_still_come(two_models: Path) -> None:
+    with ServerProcess(two_models, "--drain-delay-s", "3600") as server:
+        kept = rest.connect(server)
+        for status in (200, 503):
+            kept.request("GET", "/v2/health/ready")
+            told = rest.read(kept)
+            assert (told.status, told.document) == (status, {"ready": status == 200})
+            if status == 200:
+                server.terminate()
+        assert rest.ask(server, "GET", "/v2/health/live").status == 200
+        assert rest.infer(server, "raises", numbers(2.0)).status == 200
+        kept.close()
 
 
 def test_a_model_that_failed_to_load_is_503_and_others_answer(repo: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.property.row_features import WIDE, hashed_texts, padding_inputs, ranges, taken_together
+from tests.property.groups import group_of
+from tests.property.row_features import WIDE, hashed_texts, ranges, taken_together
 
 FLOAT_DATATYPES = ("FP64", "FP32", "FP16", "BF16")
 # Operations that call a function of the platform's mathematics library: right to one unit in the last place.
@@ -295,18 +296,13 @@ def _place(draw: st.DrawFn, features: list[Feature]) -> tuple[list[dict[str, Any
             _shape(draw, feature)
         datatype = draw(st.sampled_from(DATATYPES[feature.gives]))
         group = f"{datatype.lower()}_{'exact' if feature.exact else 'approximate'}"
-        form = feature.table.get("list", {})
-        jagged = form.get("jagged")
-        if jagged:
-            group = f"{feature.table['name']}_{group}"
-            offsets = {"name": f"{group}_offsets", "datatype": draw(st.sampled_from(["INT64", "INT32"]))}
-            inputs[offsets["name"]] = offsets | {"offsets_of": group}
-        if "max" in form and not jagged and not feature.whole and draw(st.booleans()):
-            group = f"{feature.table['name']}_{group}"
-            inputs |= {told["name"]: told for told in draw(padding_inputs(group))}
+        group = draw(group_of(feature, group, inputs))
         if datatype == "BOOL" and "list" in feature.table:
             feature.table["list"].pop("pad", None)
         inputs[group] = {"name": group, "datatype": datatype}
+        if group.endswith("_once"):
+            inputs[group]["per"] = "request"
+            inputs["index"] = {"name": "index", "datatype": "INT64", "holds": "request_index"}
         feature.table["to"] = group
         if not feature.exact:
             approximate.add(group)

@@ -20,8 +20,11 @@ def as_examples(case: Case) -> pb.PredictRequest:
     return request
 
 
-def as_columns(draw: st.DrawFn, case: Case) -> pb.PredictRequest:
-    """One Column a feature, missing values told in one of the ways that a caller may choose."""
+def as_columns(draw: st.DrawFn, case: Case, *, wide: bool = False) -> pb.PredictRequest:
+    """One Column a feature, missing values told in one of the ways that a caller may choose.
+
+    `wide`: floats have 64 bits.
+    """
     request = pb.PredictRequest(model_name="model")
     for name in case.types:
         if name in case.context:
@@ -39,6 +42,7 @@ def as_columns(draw: st.DrawFn, case: Case) -> pb.PredictRequest:
         else:
             flat = [values[0] if values else _placeholder(case.types[name]) for values in sent]
         kind = draw(st.sampled_from(_kinds(case.types[name], flat)))
+        kind = "doubles" if wide and kind == "floats" else kind
         getattr(column, kind).value.extend(int(value) if "ints" in kind else value for value in flat)
     _add_context(request, case)
     return request

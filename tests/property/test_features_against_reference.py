@@ -114,25 +114,6 @@ def test_columns_give_the_tensors_of_the_reference(data: st.DataObject, case: Ca
 
 
 @SETTINGS
-@given(st.data(), cases())
-def test_examples_and_columns_give_identical_tensors(data: st.DataObject, case: Case) -> None:
-    with folder(case.toml, case.files) as path:
-        by_examples = penstock_tensors(path, as_examples(case).SerializeToString())
-        by_columns = penstock_tensors(path, as_columns(data.draw, case).SerializeToString())
-    assert_equal(by_columns, by_examples)
-
-
-@SETTINGS
-@given(cases())
-def test_a_context_gives_the_tensors_of_the_same_features_repeated_in_every_row(case: Case) -> None:
-    with folder(case.toml, case.files) as path:
-        shared = penstock_tensors(path, as_examples(case).SerializeToString())
-        case.context = set()
-        repeated = penstock_tensors(path, as_examples(case).SerializeToString())
-    assert_equal(shared, repeated)
-
-
-@SETTINGS
 @given(st.data(), cases(), st.booleans(), st.integers(0, 2**32))
 def test_every_wire_form_of_a_request_gives_the_same_tensors(
     data: st.DataObject, case: Case, columns: bool, seed: int

@@ -1,7 +1,7 @@
 """A PredictRequest of either form as one column a feature."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from operator import attrgetter
 from typing import Any
@@ -34,9 +34,10 @@ class Column:
     lengths: NDArray[np.int64]
 
 
-def read(model: Model, request: Any) -> tuple[int, list[Column]]:
+def read(model: Model, request: Any, now_ms: int | None = None) -> tuple[int, list[Column]]:
     """The number of rows, and one column for each entry of `model.features`."""
-    known = {feature.name for feature in model.features}
+    features = [_at(feature, now_ms) for feature in model.features]
+    known = {feature.name for feature in features}
     if request.examples and request.columns:
         raise RefusedError("columns", "rows come as examples or as columns, not both")
     context = request.context.features.feature
@@ -56,7 +57,7 @@ def read(model: Model, request: Any) -> tuple[int, list[Column]]:
         _refuse_unknown(known, [context, sent, *maps])
 
     out = []
-    for feature in model.features:
+    for feature in features:
         name = feature.name
         if name in context:
             if name in sent or any(name in row for row in maps):
@@ -67,6 +68,27 @@ def read(model: Model, request: Any) -> tuple[int, list[Column]]:
         else:
             out.append(_from_maps(feature, maps))
     return rows, out
+
+
+def _at(feature: Feature, now_ms: int | None) -> Feature:
+    """The feature with the request's time, rounded down to its unit, where that is its default."""
+    if not feature.now or now_ms is None:
+        return feature
+    return replace(feature, missing=[now_ms // {"s": 1000, "ms": 1}[feature.unit]])
+
+
+def sent_in_rows(request: Any) -> set[str]:
+    """The features of which some row has a value."""
+    if not request.columns:
+        maps = [example.features.feature for example in request.examples]
+        return {name for row in maps for name, value in row.items() if value.WhichOneof("kind")}
+    return {column.name for column in request.columns if _has_values(column)}
+
+
+def _has_values(column: Any) -> bool:
+    if column.validity:
+        return any(column.validity)
+    return any(column.row_lengths) if column.row_lengths else len(_column_values(column)) > 0
 
 
 def _refuse_unknown(known: set[str], maps: Sequence[Any]) -> None:

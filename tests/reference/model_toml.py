@@ -1,11 +1,13 @@
 """model.toml as plain dataclasses. Reads valid files only: what to refuse is penstock's to know."""
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 MISSING_IS_AN_ERROR = "error"
+NOW = "now"
 # Operations on the values of a row together.
 TOGETHER = {"sum", "mean", "max", "min", "length", "l2_normalize", "one_hot", "feature_hasher"}
 
@@ -37,6 +39,7 @@ class Feature:
     unit: str
     form: ListForm | None  # None: a scalar
     missing: list[Any] | None  # the values of a row that lacks the feature; None: refuse the row
+    now: bool  # whether the time of the request stands in for a missing value
     range: dict[str, Any] | None
     ops: tuple[Operation, ...]
     to: str | None
@@ -53,14 +56,18 @@ class Cross:
 
 @dataclass(frozen=True)
 class Input:
-    """One `[[input]]`."""
+    """One `[[input]]`. `per_request`: weights, offsets and lengths have it from the input that they belong to."""
 
     name: str
     datatype: str
-    dims: list[int] | None
-    offsets_of: str | None
-    lengths_of: str | None
-    mask_of: str | None
+    dims: list[int] | None = None
+    offsets_of: str | None = None
+    lengths_of: str | None = None
+    mask_of: str | None = None
+    weights_of: str | None = None
+    include_last: bool = True
+    per_request: bool = False
+    is_index: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,17 +88,7 @@ class Model:
         return Model(
             unknown_features=document.get("unknown_features", "error"),
             max_batch_rows=document.get("batching", {}).get("max_batch_rows", 1024),
-            inputs=tuple(
-                Input(
-                    table["name"],
-                    table["datatype"],
-                    table.get("dims"),
-                    table.get("offsets_of"),
-                    table.get("lengths_of"),
-                    table.get("mask_of"),
-                )
-                for table in document.get("input", ())
-            ),
+            inputs=_inputs(document.get("input", ())),
             features=tuple(_feature(table, places) for table in document.get("feature", ())),
             crosses=tuple(
                 Cross(tuple(table["features"]), table["hash"]["buckets"], table["to"])
@@ -100,13 +97,31 @@ class Model:
         )
 
 
+def _inputs(tables: Sequence[dict[str, Any]]) -> tuple[Input, ...]:
+    once = {table["name"] for table in tables if table.get("per") == "request"}
+    relations = ("offsets_of", "lengths_of", "mask_of", "weights_of")
+    return tuple(
+        Input(
+            table["name"],
+            table["datatype"],
+            table.get("dims"),
+            **{key: table.get(key) for key in relations},
+            include_last=table.get("include_last", True),
+            per_request=not once.isdisjoint([table["name"], *(table.get(key) for key in relations)]),
+            is_index=table.get("holds") == "request_index",
+        )
+        for table in tables
+    )
+
+
 def _feature(table: dict[str, Any], places: list[Path]) -> Feature:
     together = any(name in TOGETHER for operation in table.get("ops", ()) for name in operation)
     form = _list_form(table.get("list"), together=together)
     default: Any = MISSING_IS_AN_ERROR if form is None or form.kind == "fixed" else []
     missing = table.get("missing", default)
     # A string feature may well hold the word "error" in a list; as a scalar it always means the keyword.
-    refused = isinstance(missing, str) and missing == MISSING_IS_AN_ERROR
+    now = table["type"] == "timestamp" and missing == NOW
+    refused = now or (isinstance(missing, str) and missing == MISSING_IS_AN_ERROR)
     values = missing if isinstance(missing, list) else [missing]
     return Feature(
         name=table["name"],
@@ -114,6 +129,7 @@ def _feature(table: dict[str, Any], places: list[Path]) -> Feature:
         unit=table.get("unit", "s"),
         form=form,
         missing=None if refused else [_as_sent(value) for value in values],
+        now=now,
         range=table.get("range"),
         ops=tuple(_operation(operation, table["type"], places) for operation in table.get("ops", ())),
         to=table.get("to"),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.reference.columns import Column, read
+from tests.reference.columns import Column, read, sent_in_rows
 from tests.reference.hashing import CROSS_KEY, fingerprint64_many, fingerprint_cat64
 from tests.reference.model_toml import Cross, Feature, Input, ListForm, Model
 from tests.reference.operations import apply
@@ -37,44 +37,62 @@ class Tensor:
     array: Array
 
 
-def transform(model: Model, request: Any) -> list[Tensor]:
+def transform(model: Model, request: Any, now_ms: int | None = None) -> list[Tensor]:
     """The tensors of a parsed PredictRequest, in forward's order. Raises RefusedError."""
     with np.errstate(all="ignore"):  # NaN and infinities are values like others
-        return _transform(model, request)
+        return _transform(model, request, now_ms)
 
 
-def _transform(model: Model, request: Any) -> list[Tensor]:
-    rows, columns = read(model, request)
+def _transform(model: Model, request: Any, now_ms: int | None) -> list[Tensor]:
+    rows, columns = read(model, request, now_ms)
     read_features = list(zip(model.features, columns, strict=True))
     by_name = {feature.name: (feature, column) for feature, column in read_features}
     datatypes = {tensor.name: tensor.datatype for tensor in model.inputs}
+    groups = rows if sent_in_rows(request) & _reaching(model) else 1
+    counts = {tensor.name: groups if tensor.per_request else rows for tensor in model.inputs}
     blocks: dict[str, list[Array]] = {}
-    jagged: dict[str, tuple[Array, Array]] = {}
+    jagged: dict[str, list[tuple[Array, Array]]] = {}
     padding: dict[str, tuple[NDArray[np.int64], ListForm]] = {}
     for feature, column in read_features:
         if feature.to is None:
             continue
         rounded = to_datatype(apply(feature, column, by_name), datatypes[feature.to])
+        count = counts[feature.to]
         if feature.form is not None and feature.form.kind == "padded":
             kept = _kept(column.lengths, feature.form)[1]
-            padding[feature.to] = np.broadcast_to(kept, rows), feature.form
+            padding[feature.to] = np.broadcast_to(kept[:count], count), feature.form
         if rounded.ndim == 2:
-            blocks.setdefault(feature.to, []).append(rounded)
+            blocks.setdefault(feature.to, []).append(rounded[:count])
         elif feature.form is not None and feature.form.kind == "jagged":
-            jagged[feature.to] = _jagged(rounded, column.lengths, feature.form, rows)
+            lists = _jagged(rounded, column.lengths, feature.form, count)
+            jagged.setdefault(feature.to, []).append(lists)
         else:
             block = _block(rounded, column.lengths, feature.form, datatypes[feature.to])
-            blocks.setdefault(feature.to, []).append(block)
+            blocks.setdefault(feature.to, []).append(block[:count])
     for cross in model.crosses:
         ids = to_datatype(_crossed(cross, by_name), datatypes[cross.to])
-        blocks.setdefault(cross.to, []).append(ids[:, None])
-    arrays = (
-        _padding(tensor, padding)
-        if tensor.lengths_of or tensor.mask_of
-        else _input(tensor, blocks, jagged, rows)
-        for tensor in model.inputs
-    )
-    return [Tensor(i.name, i.datatype, array) for i, array in zip(model.inputs, arrays, strict=True)]
+        blocks.setdefault(cross.to, []).append(ids[: counts[cross.to], None])
+    index = np.arange(rows) if groups == rows else np.zeros(rows, np.int64)
+
+    def array(tensor: Input) -> Array:
+        if tensor.is_index:
+            return index.astype(DTYPES[tensor.datatype])
+        if (tensor.lengths_of or tensor.mask_of) in padding:
+            return _padding(tensor, padding)
+        return _input(tensor, blocks, jagged, counts[tensor.name])
+
+    return [Tensor(tensor.name, tensor.datatype, array(tensor)) for tensor in model.inputs]
+
+
+def _reaching(model: Model) -> set[str]:
+    """The features that reach an input that a request may have once: by themselves, a cross or an age."""
+    once = {tensor.name for tensor in model.inputs if tensor.per_request}
+    names = {feature.name for feature in model.features if feature.to in once}
+    for feature in model.features:
+        if feature.to in once:
+            names.update(o.arguments["until"] for o in feature.ops if o.name == "age")
+    names.update(name for cross in model.crosses if cross.to in once for name in cross.features)
+    return names
 
 
 def _padding(tensor: Input, padding: dict[str, tuple[NDArray[np.int64], ListForm]]) -> Array:
@@ -84,12 +102,17 @@ def _padding(tensor: Input, padding: dict[str, tuple[NDArray[np.int64], ListForm
 
 
 def _input(
-    tensor: Input, blocks: dict[str, list[Array]], jagged: dict[str, tuple[Array, Array]], rows: int
+    tensor: Input, blocks: dict[str, list[Array]], jagged: dict[str, list[tuple[Array, Array]]], rows: int
 ) -> Array:
-    if tensor.offsets_of is not None:
-        return jagged[tensor.offsets_of][1].astype(DTYPES[tensor.datatype])
+    of = tensor.offsets_of or tensor.lengths_of
+    if of is not None:
+        lengths = np.concatenate([lengths for _, lengths in jagged[of]])
+        if tensor.offsets_of is not None:
+            ends = np.concatenate([[0], np.cumsum(lengths)])
+            lengths = ends if tensor.include_last else ends[:-1]
+        return lengths.astype(DTYPES[tensor.datatype])
     if tensor.name in jagged:
-        return jagged[tensor.name][0]
+        return np.concatenate([values for values, _ in jagged[tensor.name]])
     array = np.concatenate([np.broadcast_to(b, (rows, b.shape[1])) for b in blocks[tensor.name]], axis=1)
     return array[:, 0] if tensor.dims == [] else array
 
@@ -154,9 +177,11 @@ def _jagged(
 ) -> tuple[Array, NDArray[np.int64]]:
     starts, kept = _kept(lengths, form)
     values = values[_indices(starts, kept)]
-    if len(kept) != rows:
+    if len(kept) > rows:  # all rows alike
+        values, kept = values[: kept[0]], kept[:rows]
+    elif len(kept) != rows:
         values, kept = np.tile(values, rows), np.tile(kept, rows)
-    return values, np.concatenate([[0], np.cumsum(kept)])
+    return values, kept
 
 
 def _crossed(cross: Cross, by_name: dict[str, tuple[Feature, Column]]) -> NDArray[np.int64]:

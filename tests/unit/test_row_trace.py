@@ -24,19 +24,21 @@ def load(folder: Path, toml: str) -> FeatureSpec:
     return FeatureSpec.load(folder)
 
 
-def assert_bits(trace: RowTrace, tensors: dict[str, Any]) -> None:
-    """The traces together are the row's tensors, bit for bit."""
+def assert_bits(spec: FeatureSpec, trace: RowTrace, tensors: dict[str, Any]) -> None:
+    """The traces together are the row's tensors, bit for bit. Lists of a jagged input follow each other."""
+    derived = {entry.name for entry in spec.inputs if entry.is_request_index}
+    derived |= {entry.name for entry in spec.inputs if entry.lists and (entry.offsets_of or entry.lengths_of)}
     seen = {name: np.zeros(array.size, bool) for name, array in tensors.items()}
     for feature in trace.features:
         for at, elements in enumerate(feature.elements):
             array = tensors[elements.tensor].reshape(-1)
             columns = feature.line.columns if at == 0 else None
-            first, end = columns or (0, array.size)
             bits = [int(word, 16) for word in elements.bits]
+            before = int(seen[elements.tensor].sum())
+            first, end = columns or (before, before + len(bits))
             assert bits == array[first:end].view(f"u{array.itemsize}").tolist(), feature.line.features
             seen[elements.tensor][first:end] = True
-    offsets = {name for name, array in tensors.items() if array.shape == (2,) and not seen[name].any()}
-    assert all(columns.all() for name, columns in seen.items() if name not in offsets)
+    assert all(columns.all() for name, columns in seen.items() if name not in derived)
 
 
 def test_there_is_a_case_for_every_operation_of_the_schema() -> None:
@@ -56,7 +58,7 @@ def test_every_operation_is_traced_to_what_transform_gives(tmp_path: Path, opera
         assert x.sent == sent
         assert [step.operation.split()[0].rstrip(",") for step in x.steps if step.operation != "received"]
         assert x.steps[-1].values == pytest.approx(last, abs=0.0), operation.ops
-        assert_bits(trace, spec.transform([row]))
+        assert_bits(spec, trace, spec.transform([row]))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -78,7 +80,7 @@ def test_whatever_model_and_row_are_drawn_the_trace_is_what_transform_gives(
                 spec.explain(sent, context)
             continue
         trace = spec.explain(sent, context)
-        assert_bits(trace, tensors)
+        assert_bits(spec, trace, tensors)
         for feature in trace.features:
             if feature.source:
                 (name,) = feature.line.features

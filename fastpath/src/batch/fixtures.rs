@@ -9,10 +9,11 @@ use smallvec::smallvec;
 
 use super::deadline::{Reaper, Sweep};
 use super::outbox::{Answer, Outbox};
+use super::pack::PackErrorKind;
 use super::queue::Queue;
 use super::running::BatchOf;
 use super::ticket::{Issuer, Ticket};
-use super::{Request, Settings};
+use super::{Argument, PackError, Packed, Request, Settings, pack};
 use crate::features::rows::{Column, RowBlock};
 use crate::metrics::ModelMetrics;
 use crate::status::{Code, Status};
@@ -68,7 +69,43 @@ pub fn ms(n: u64) -> Duration {
 
 /// Rows of one byte each.
 pub fn block(rows: usize, shape_key: u64) -> RowBlock {
-    RowBlock { rows, columns: smallvec![Column::Fixed { data: vec![0; rows], dims: smallvec![] }], shape_key }
+    let columns = smallvec![Column::Fixed { data: vec![0; rows], dims: smallvec![] }];
+    RowBlock { rows, groups: rows, columns, shape_key }
+}
+
+/// Rows of floats, each of shape `dims`.
+pub fn floats(rows: usize, values: &[f32], dims: &[i64]) -> RowBlock {
+    let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let columns = smallvec![Column::Fixed { data, dims: dims.into() }];
+    RowBlock { rows, groups: rows, columns, shape_key: 0 }
+}
+
+/// A row a list, of INT64.
+pub fn lists(lists: &[&[i64]]) -> RowBlock {
+    keyed_lists(&[lists])
+}
+
+/// A column a key, and in each a row a list, of INT64.
+pub fn keyed_lists(keys: &[&[&[i64]]]) -> RowBlock {
+    let column = |lists: &&[&[i64]]| {
+        let values = lists.iter().copied().flatten().flat_map(|value| value.to_le_bytes()).collect();
+        let lengths = lists.iter().map(|list| u32::try_from(list.len()).unwrap_or(u32::MAX)).collect();
+        Column::Jagged { values, lengths }
+    };
+    let rows = keys.first().map_or(0, |lists| lists.len());
+    RowBlock { rows, groups: rows, columns: keys.iter().map(column).collect(), shape_key: 0 }
+}
+
+pub fn pack_all(blocks: &[RowBlock], arguments: &[Argument]) -> Result<Vec<Packed>, PackError> {
+    pack(&blocks.iter().collect::<Vec<_>>(), arguments, &Arc::default())
+}
+
+pub fn pack_error(blocks: &[RowBlock], arguments: &[Argument]) -> Option<PackErrorKind> {
+    pack_all(blocks, arguments).err().map(|error| error.kind)
+}
+
+pub fn int64s(bytes: &[u8]) -> Vec<i64> {
+    bytes.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect()
 }
 
 /// A queue whose clock is the test's: nothing moves but what the test calls.

@@ -1,4 +1,4 @@
-//! From rows to tensors: the blocks of a batch, one after the other, in one contiguous buffer a column.
+//! From rows to tensors: the blocks of a batch, one after the other, in one contiguous buffer an argument.
 //!
 //! torch views these buffers without a copy, so what is promised about their sizes is checked here, once a
 //! block, and not believed.
@@ -7,168 +7,118 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::buffer::{BufferPool, PooledBytes};
-use crate::features::rows::{Column, RowBlock};
+use super::requests::Requests;
+use super::{fixed, jagged};
+use crate::features::rows::RowBlock;
 use crate::wire::datatype::Datatype;
 
-/// The integers of a jagged column's offsets.
+/// An argument of forward, by the columns of the row blocks that it is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// The rows of one column, all of one shape.
+    Fixed { column: usize, datatype: Datatype, per_request: bool },
+    /// The values of jagged columns: column after column and in each row after row.
+    Values { columns: Vec<usize>, datatype: Datatype, per_request: bool },
+    /// How the values of jagged columns divide into lists, in the same order.
+    Lists { columns: Vec<usize>, division: Division, integers: Integers, per_request: bool },
+    /// For each row, the place of its request among the rows of per-request arguments.
+    RequestIndex { integers: Integers },
+}
+
+/// How the division of values into lists is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OffsetType {
+pub enum Division {
+    Lengths,
+    /// Where each list begins, and where the last one ends.
+    Offsets,
+    /// Where each list begins.
+    Starts,
+}
+
+/// What offsets, lengths and indices are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Integers {
     Int32,
     Int64,
 }
 
-/// What a model takes in one column of its row blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ColumnLayout {
-    pub datatype: Datatype,
-    /// Jagged columns: what their offsets are made of; none: every row has the same shape.
-    pub offsets: Option<OffsetType>,
-}
-
-/// A column of a batch, little-endian and row-major, 64-byte aligned.
+/// An argument of a batch, little-endian and row-major, 64-byte aligned.
 #[derive(Debug)]
-pub struct PackedColumn {
-    /// The values of all rows.
-    pub values: PooledBytes,
-    /// Jagged columns: `rows + 1` offsets into the values, beginning with 0.
-    pub offsets: Option<PooledBytes>,
-    /// The tensor's shape: the rows and the dimensions of one row, or the number of values of a jagged
-    /// column.
+pub struct Packed {
     pub shape: Vec<i64>,
+    pub memory: PooledBytes,
 }
 
-/// Blocks that do not fit together or do not fit the layout: an error of the server, never of a caller.
+/// Blocks that do not fit together or do not fit the arguments: an error of the server, never of a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PackError {
     pub kind: PackErrorKind,
-    /// The place of the column in the blocks.
-    pub column: usize,
+    /// The place of the argument.
+    pub argument: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PackErrorKind {
-    /// A block has another number of columns than the layout.
+    /// A block has no such column.
     Columns,
-    /// A column is jagged where the layout has fixed rows, or the reverse.
+    /// A column is jagged where the argument has fixed rows, or the reverse.
     Form,
     /// Two blocks differ in the shape of a row.
     Shape,
     /// A column's bytes are not those of its rows.
     Size,
-    /// More values than the offsets can count.
-    Offsets,
+    /// More values than the integers can count.
+    Integers,
 }
 
 impl fmt::Display for PackError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.kind {
-            PackErrorKind::Columns => "is missing in a block, or too many",
-            PackErrorKind::Form => "is jagged in one of block and layout alone",
+            PackErrorKind::Columns => "is made of a column that a block has not",
+            PackErrorKind::Form => "is jagged in one of block and model alone",
             PackErrorKind::Shape => "has rows of different shapes",
             PackErrorKind::Size => "has not the bytes of its rows",
-            PackErrorKind::Offsets => "has more values than its offsets can count",
+            PackErrorKind::Integers => "would count further than its datatype can",
         };
-        write!(out, "column {} {what}", self.column)
+        write!(out, "argument {} {what}", self.argument)
     }
 }
 
 impl std::error::Error for PackError {}
 
-/// Packs the rows of `blocks`, in their order, by `layout`, one entry a column.
+/// Packs the rows of `blocks`, in their order, as `arguments`.
 ///
 /// # Errors
 /// See `PackErrorKind`. Nothing is packed by halves.
 pub fn pack(
     blocks: &[&RowBlock],
-    layout: &[ColumnLayout],
+    arguments: &[Argument],
     pool: &Arc<BufferPool>,
-) -> Result<Vec<PackedColumn>, PackError> {
-    let error = |kind| move |column| PackError { kind, column };
-    if blocks.iter().any(|block| block.columns.len() != layout.len()) {
-        return Err(error(PackErrorKind::Columns)(layout.len()));
-    }
-    let pack_one = |(place, column): (usize, &ColumnLayout)| {
-        let packed = match column.offsets {
-            None => pack_fixed(blocks, place, column.datatype, pool),
-            Some(offsets) => pack_jagged(blocks, place, (column.datatype, offsets), pool),
+) -> Result<Vec<Packed>, PackError> {
+    let requests = Requests::of(blocks, arguments);
+    let pack_one = |(place, argument): (usize, &Argument)| {
+        let packed = match argument {
+            Argument::Fixed { column, datatype, per_request } => {
+                fixed::pack(&requests.parts(*per_request), *column, *datatype, pool)
+            }
+            Argument::Values { columns, datatype, per_request } => {
+                jagged::pack_values(&requests.parts(*per_request), columns, *datatype, pool)
+            }
+            Argument::Lists { columns, division, integers, per_request } => {
+                jagged::pack_lists(&requests.parts(*per_request), columns, (*division, *integers), pool)
+            }
+            Argument::RequestIndex { integers } => requests.pack_index(*integers, pool),
         };
-        packed.map_err(|kind| error(kind)(place))
+        packed.map_err(|kind| PackError { kind, argument: place })
     };
-    layout.iter().enumerate().map(pack_one).collect()
+    arguments.iter().enumerate().map(pack_one).collect()
 }
 
-fn pack_fixed(
-    blocks: &[&RowBlock],
-    place: usize,
-    datatype: Datatype,
+/// The parts end to end.
+pub(super) fn concatenate<'a>(
+    parts: impl Iterator<Item = &'a [u8]> + Clone,
     pool: &Arc<BufferPool>,
-) -> Result<PackedColumn, PackErrorKind> {
-    let fixed = |block: &&'_ RowBlock| match block.columns.get(place) {
-        Some(Column::Fixed { .. }) => Ok(()),
-        _ => Err(PackErrorKind::Form),
-    };
-    blocks.iter().try_for_each(fixed)?;
-    let columns = || {
-        blocks.iter().filter_map(move |block| match block.columns.get(place) {
-            Some(Column::Fixed { data, dims }) => Some((block.rows, data, dims)),
-            _ => None,
-        })
-    };
-    let dims = columns().next().map(|(_, _, dims)| dims.clone()).unwrap_or_default();
-    let row_bytes = row_bytes(&dims, datatype).ok_or(PackErrorKind::Shape)?;
-    for (rows, data, each) in columns() {
-        if *each != dims {
-            return Err(PackErrorKind::Shape);
-        }
-        if rows.checked_mul(row_bytes) != Some(data.len()) {
-            return Err(PackErrorKind::Size);
-        }
-    }
-    let rows = columns().map(|(rows, ..)| rows).sum::<usize>();
-    let values = concatenate(columns().map(|(_, data, _)| data.as_slice()), pool);
-    let mut shape = vec![i64::try_from(rows).map_err(|_| PackErrorKind::Size)?];
-    shape.extend(dims);
-    Ok(PackedColumn { values, offsets: None, shape })
-}
-
-fn pack_jagged(
-    blocks: &[&RowBlock],
-    place: usize,
-    (datatype, offset_type): (Datatype, OffsetType),
-    pool: &Arc<BufferPool>,
-) -> Result<PackedColumn, PackErrorKind> {
-    let mut columns = Vec::with_capacity(blocks.len());
-    let mut rows = 0;
-    let mut total: u64 = 0;
-    for block in blocks {
-        let Some(Column::Jagged { values, lengths }) = block.columns.get(place) else {
-            return Err(PackErrorKind::Form);
-        };
-        let count: u64 = lengths.iter().map(|length| u64::from(*length)).sum();
-        let bytes = count.checked_mul(datatype.size_bytes() as u64);
-        if lengths.len() != block.rows || bytes != Some(values.len() as u64) {
-            return Err(PackErrorKind::Size);
-        }
-        rows += block.rows;
-        total += count;
-        columns.push((values.as_slice(), lengths.as_slice()));
-    }
-    let lengths = columns.iter().flat_map(|(_, lengths)| lengths.iter().copied());
-    let offsets = match offset_type {
-        OffsetType::Int64 => write_offsets(lengths, rows, pool, i64::to_le_bytes)?,
-        OffsetType::Int32 => write_offsets(lengths, rows, pool, i32::to_le_bytes)?,
-    };
-    let values = concatenate(columns.iter().map(|(values, _)| *values), pool);
-    let shape = vec![i64::try_from(total).map_err(|_| PackErrorKind::Offsets)?];
-    Ok(PackedColumn { values, offsets: Some(offsets), shape })
-}
-
-/// Bytes of a row; none where a dimension is negative or the product overflows.
-fn row_bytes(dims: &[i64], datatype: Datatype) -> Option<usize> {
-    dims.iter().try_fold(datatype.size_bytes(), |bytes, dim| bytes.checked_mul(usize::try_from(*dim).ok()?))
-}
-
-fn concatenate<'a>(parts: impl Iterator<Item = &'a [u8]> + Clone, pool: &Arc<BufferPool>) -> PooledBytes {
+) -> PooledBytes {
     let mut out = pool.take(parts.clone().map(<[u8]>::len).sum());
     let mut rest = &mut *out;
     for part in parts {
@@ -180,132 +130,34 @@ fn concatenate<'a>(parts: impl Iterator<Item = &'a [u8]> + Clone, pool: &Arc<Buf
     out
 }
 
-/// Running sums of `lengths`, 0 first, as integers of `N` bytes.
-fn write_offsets<T: TryFrom<u64>, const N: usize>(
-    lengths: impl Iterator<Item = u32>,
-    rows: usize,
+/// So many integers.
+pub(super) fn write_integers(
+    values: impl Iterator<Item = u64>,
+    count: usize,
+    integers: Integers,
+    pool: &Arc<BufferPool>,
+) -> Result<PooledBytes, PackErrorKind> {
+    match integers {
+        Integers::Int32 => write(values, count, pool, i32::to_le_bytes),
+        Integers::Int64 => write(values, count, pool, i64::to_le_bytes),
+    }
+}
+
+fn write<T: TryFrom<u64>, const N: usize>(
+    values: impl Iterator<Item = u64>,
+    count: usize,
     pool: &Arc<BufferPool>,
     to_bytes: fn(T) -> [u8; N],
 ) -> Result<PooledBytes, PackErrorKind> {
-    let mut out = pool.take((rows + 1) * N);
-    let mut sum: u64 = 0;
+    let mut out = pool.take(count * N);
     let (places, _) = out.as_chunks_mut::<N>();
-    for (place, length) in places.iter_mut().zip(std::iter::once(0).chain(lengths)) {
-        sum += u64::from(length);
-        *place = to_bytes(T::try_from(sum).map_err(|_| PackErrorKind::Offsets)?);
+    for (place, value) in places.iter_mut().zip(values) {
+        *place = to_bytes(T::try_from(value).map_err(|_| PackErrorKind::Integers)?);
     }
     Ok(out)
 }
 
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-mod tests {
-    use smallvec::smallvec;
-
-    use super::*;
-
-    const FP32: ColumnLayout = ColumnLayout { datatype: Datatype::Fp32, offsets: None };
-    const IDS: ColumnLayout = ColumnLayout { datatype: Datatype::Int64, offsets: Some(OffsetType::Int64) };
-
-    fn floats(rows: usize, values: &[f32], dims: &[i64]) -> RowBlock {
-        let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        RowBlock { rows, columns: smallvec![Column::Fixed { data, dims: dims.into() }], shape_key: 0 }
-    }
-
-    fn lists(lists: &[&[i64]]) -> RowBlock {
-        let values = lists.iter().copied().flatten().flat_map(|value| value.to_le_bytes()).collect();
-        let lengths = lists.iter().map(|list| u32::try_from(list.len()).unwrap()).collect();
-        RowBlock { rows: lists.len(), columns: smallvec![Column::Jagged { values, lengths }], shape_key: 0 }
-    }
-
-    fn pack_all(blocks: &[RowBlock], layout: &[ColumnLayout]) -> Result<Vec<PackedColumn>, PackError> {
-        pack(&blocks.iter().collect::<Vec<_>>(), layout, &Arc::default())
-    }
-
-    fn kind(result: Result<Vec<PackedColumn>, PackError>) -> Option<PackErrorKind> {
-        result.err().map(|error| error.kind)
-    }
-
-    fn int64s(bytes: &[u8]) -> Vec<i64> {
-        bytes.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect()
-    }
-
-    #[test]
-    fn rows_of_all_blocks_lie_one_after_the_other() {
-        let blocks = [floats(2, &[1.0, 2.0, 3.0, 4.0], &[2]), floats(1, &[5.0, 6.0], &[2])];
-        let packed = pack_all(&blocks, &[FP32]).unwrap();
-        let expected: Vec<u8> = (1..=6_u8).flat_map(|n| f32::from(n).to_le_bytes()).collect();
-        assert_eq!(packed[0].shape, [3, 2]);
-        assert_eq!(&*packed[0].values, expected);
-        assert_eq!(packed[0].values.as_ptr().addr() % 64, 0);
-    }
-
-    #[test]
-    fn one_value_a_row_without_dimensions_is_a_vector() {
-        let packed = pack_all(&[floats(2, &[1.0, 2.0], &[])], &[FP32]).unwrap();
-        assert_eq!(packed[0].shape, [2]);
-    }
-
-    #[test]
-    fn jagged_columns_get_offsets_over_all_blocks_beginning_with_zero() {
-        let blocks = [lists(&[&[1, 2], &[]]), lists(&[&[3, 4, 5]])];
-        let packed = pack_all(&blocks, &[IDS]).unwrap();
-        assert_eq!(packed[0].shape, [5]);
-        assert_eq!(int64s(&packed[0].values), [1, 2, 3, 4, 5]);
-        assert_eq!(int64s(packed[0].offsets.as_ref().unwrap()), [0, 2, 2, 5]);
-    }
-
-    #[test]
-    fn offsets_may_be_32_bits_wide() {
-        let layout = ColumnLayout { offsets: Some(OffsetType::Int32), ..IDS };
-        let packed = pack_all(&[lists(&[&[7], &[8, 9]])], &[layout]).unwrap();
-        let expected: Vec<u8> = [0_i32, 1, 3].iter().flat_map(|offset| offset.to_le_bytes()).collect();
-        assert_eq!(&**packed[0].offsets.as_ref().unwrap(), expected);
-    }
-
-    #[test]
-    fn buffers_used_again_show_nothing_of_the_batch_before() {
-        let pool = Arc::default();
-        let (large, small) = (floats(4, &[9.0; 4], &[1]), floats(1, &[1.0], &[1]));
-        drop(pack(&[&large], &[FP32], &pool));
-        let packed = pack(&[&small], &[FP32], &pool).unwrap();
-        assert_eq!(&*packed[0].values, 1.0_f32.to_le_bytes());
-    }
-
-    #[test]
-    fn a_block_with_another_number_of_columns_is_refused() {
-        assert_eq!(kind(pack_all(&[floats(1, &[1.0], &[])], &[])), Some(PackErrorKind::Columns));
-    }
-
-    #[test]
-    fn a_jagged_block_for_a_fixed_column_is_refused_and_the_reverse() {
-        assert_eq!(kind(pack_all(&[lists(&[&[1]])], &[FP32])), Some(PackErrorKind::Form));
-        assert_eq!(kind(pack_all(&[floats(1, &[1.0], &[])], &[IDS])), Some(PackErrorKind::Form));
-    }
-
-    #[test]
-    fn blocks_whose_rows_differ_in_shape_are_refused() {
-        let blocks = [floats(1, &[1.0; 2], &[2]), floats(1, &[1.0; 3], &[3])];
-        assert_eq!(kind(pack_all(&blocks, &[FP32])), Some(PackErrorKind::Shape));
-        assert_eq!(kind(pack_all(&[floats(1, &[], &[-1])], &[FP32])), Some(PackErrorKind::Shape));
-    }
-
-    #[test]
-    fn a_column_whose_bytes_are_not_those_of_its_rows_is_refused() {
-        assert_eq!(kind(pack_all(&[floats(2, &[1.0; 3], &[2])], &[FP32])), Some(PackErrorKind::Size));
-        let mut short = lists(&[&[1, 2]]);
-        if let Some(Column::Jagged { values, .. }) = short.columns.first_mut() {
-            values.pop();
-        }
-        assert_eq!(kind(pack_all(&[short], &[IDS])), Some(PackErrorKind::Size));
-        let unequal = RowBlock { rows: 3, ..lists(&[&[1], &[2]]) };
-        assert_eq!(kind(pack_all(&[unequal], &[IDS])), Some(PackErrorKind::Size));
-    }
-
-    #[test]
-    fn more_values_than_32_bit_offsets_count_are_refused() {
-        let lengths = [i32::MAX.unsigned_abs(), 1].into_iter();
-        let written = write_offsets(lengths, 2, &Arc::default(), i32::to_le_bytes);
-        assert_eq!(written.err(), Some(PackErrorKind::Offsets));
-    }
+/// A tensor's dimension.
+pub(super) fn dim(size: usize) -> Result<i64, PackErrorKind> {
+    i64::try_from(size).map_err(|_| PackErrorKind::Size)
 }

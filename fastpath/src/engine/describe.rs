@@ -2,7 +2,7 @@
 
 use super::model::Model;
 use crate::features::ops_text::{hash_text, list_text, missing_text, operations};
-use crate::features::program::{ColumnPlan, Late, Program, Target, Use};
+use crate::features::program::{ColumnForm, Late, Program, Target, Use};
 use crate::spec::text::{FeatureText, OpText, TimeUnit};
 
 /// One `[[feature]]` or `[[cross]]`.
@@ -24,6 +24,8 @@ pub struct ProgramLine {
     pub tensor: Option<String>,
     /// The first of the input's columns and the one behind the last; none where it has none: in a jagged input.
     pub columns: Option<(usize, usize)>,
+    /// Which of the input's lists it is, where a jagged input has several.
+    pub key: Option<usize>,
     /// The inputs that tell a padded list's values from its padding.
     pub padding: Vec<String>,
 }
@@ -40,7 +42,7 @@ impl Model {
             Late::Age { .. } => None,
         });
         let crosses = crosses.zip(&self.spec.text.cross).map(|((names, target), text)| {
-            let (tensor, columns) = self.place(program, target);
+            let Place { tensor, columns, key } = self.place(program, target);
             ProgramLine {
                 features: names.clone(),
                 operands: names.clone(),
@@ -50,6 +52,7 @@ impl Model {
                 operations: vec![hash_text("hash", &text.get_ref().hash)],
                 tensor: Some(tensor),
                 columns,
+                key,
                 padding: Vec::new(),
             }
         });
@@ -71,18 +74,33 @@ impl Model {
             missing: missing_text(text),
             operations: operations(text, &use_.pipeline),
             operands: age_until(text).map(str::to_owned).into_iter().collect(),
-            columns: place.as_ref().and_then(|(_, columns)| *columns),
-            tensor: place.map(|(tensor, _)| tensor),
-            padding: use_.padding.iter().map(|padding| self.place(program, padding.target).0).collect(),
+            columns: place.as_ref().and_then(|place| place.columns),
+            key: place.as_ref().and_then(|place| place.key),
+            tensor: place.map(|place| place.tensor),
+            padding: use_.padding.iter().map(|padding| self.place(program, padding.target).tensor).collect(),
         }
     }
 
-    fn place(&self, program: &Program, target: Target) -> (String, Option<(usize, usize)>) {
-        let mut data = self.spec.inputs.iter().filter(|input| input.offsets_of.is_none());
-        let tensor = data.nth(target.column).map_or_else(String::new, |input| input.name.clone());
-        let jagged = matches!(program.columns.get(target.column), Some(ColumnPlan::Jagged));
-        (tensor, (!jagged).then_some((target.offset, target.offset + target.width)))
+    fn place(&self, program: &Program, target: Target) -> Place {
+        let input = program.inputs.iter().position(|columns| columns.contains(&target.column));
+        let mut data = self.spec.inputs.iter().filter(|input| input.carries_data());
+        let tensor =
+            input.and_then(|place| data.nth(place)).map_or_else(String::new, |input| input.name.clone());
+        let form = program.columns.get(target.column).map(|plan| &plan.form);
+        if matches!(form, Some(ColumnForm::Jagged { .. })) {
+            let keys = input.and_then(|place| program.inputs.get(place)).filter(|keys| keys.len() > 1);
+            let key = keys.and_then(|keys| keys.iter().position(|column| *column == target.column));
+            return Place { tensor, columns: None, key };
+        }
+        Place { tensor, columns: Some((target.offset, target.offset + target.width)), key: None }
     }
+}
+
+/// Where a result goes.
+struct Place {
+    tensor: String,
+    columns: Option<(usize, usize)>,
+    key: Option<usize>,
 }
 
 /// The feature that ends the age that an operation takes.

@@ -6,13 +6,12 @@ use std::path::Path;
 
 use smallvec::SmallVec;
 
-use crate::batch::{ColumnLayout, OffsetType};
-use crate::features::program::{ColumnPlan, Field, FieldShape};
-use crate::features::{Program, RowBlock, RowsError, columns, compile, examples, json_rows, tensors};
-use crate::spec::error::nearest;
-use crate::spec::model::PaddingOf;
+use crate::batch::{Argument, Division, Integers};
+use crate::features::program::{ColumnForm, Field, FieldShape};
+use crate::features::{Clock, Program, RowBlock, RowsError, columns, compile, examples, json_rows, tensors};
+use crate::spec::error::{Fault, nearest};
 use crate::spec::text::{FeatureType, TimeUnit};
-use crate::spec::{InputSpec, ModelSpec, SpecError};
+use crate::spec::{InputSpec, ModelSpec, Role, SpecError};
 use crate::status::Status;
 use crate::wire::Datatype;
 use crate::wire::infer_request::InferRequest;
@@ -25,17 +24,10 @@ pub struct Model {
     pub version: u64,
     /// None: callers send the inputs themselves.
     pub program: Option<Program>,
-    /// The columns of the model's row blocks.
-    pub layout: Vec<ColumnLayout>,
     /// What each argument of forward is made of.
     pub arguments: Vec<Argument>,
-}
-
-/// Where an argument of forward comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Argument {
-    Values { column: usize },
-    Offsets { column: usize },
+    /// Where features whose default is the time of the request have it from.
+    pub clock: Clock,
 }
 
 /// A tensor as metadata describes it; shapes have the rows first, −1 is any size.
@@ -44,54 +36,49 @@ pub struct TensorInfo {
     pub name: String,
     pub datatype: Datatype,
     pub shape: Vec<i64>,
-    /// The jagged input whose offsets this is.
-    pub offsets_of: Option<String>,
-    pub padding_of: Option<PaddingOf>,
+    pub role: Role,
+    /// Whether a request that shares its values has one row of it: the first dimension is then not the rows.
+    pub per_request: bool,
+    /// Jagged features whose lists it holds or divides; 0 where it is not jagged.
+    pub lists: usize,
 }
 
 /// The places of the wanted outputs among the model's; all of them in order is the usual case.
 pub type OutputSelection = SmallVec<[u16; 4]>;
 
 impl Model {
-    /// Reads a model's folder and compiles its features, with the files of the version.
+    /// Reads a model's folder and compiles its features, with the files of the version. A model with operations that
+    /// are still to be fitted is refused.
     pub fn load(model_folder: &Path, version: Option<u64>) -> Result<Self, SpecError> {
-        let spec = ModelSpec::load(model_folder, version)?;
-        let path = model_folder.join("model.toml").display().to_string();
-        Self::new(spec, version.unwrap_or(0)).map_err(|fault| {
-            let text = std::fs::read_to_string(&path).unwrap_or_default();
-            fault.in_file(&path, &text)
-        })
+        let model = Self::load_unfitted(model_folder, version)?;
+        match model.unfitted().first() {
+            Some(fault) => Err(in_folder(fault.clone(), model_folder)),
+            None => Ok(model),
+        }
     }
 
-    pub fn new(spec: ModelSpec, version: u64) -> Result<Self, crate::spec::error::Fault> {
+    /// The same, for fitting: it can be described, but its rows mean nothing.
+    pub fn load_unfitted(model_folder: &Path, version: Option<u64>) -> Result<Self, SpecError> {
+        let spec = ModelSpec::load(model_folder, version)?;
+        Self::new(spec, version.unwrap_or(0)).map_err(|fault| in_folder(fault, model_folder))
+    }
+
+    /// A sentence for each feature with an operation that is still to be fitted.
+    #[must_use]
+    pub fn unfitted(&self) -> &[Fault] {
+        self.program.as_ref().map_or(&[], |program| &program.unfitted)
+    }
+
+    pub fn new(spec: ModelSpec, version: u64) -> Result<Self, Fault> {
         let program = if spec.text.feature.is_empty() { None } else { Some(compile(&spec)?) };
-        let data: Vec<&InputSpec> = spec.inputs.iter().filter(|input| input.offsets_of.is_none()).collect();
-        let place = |name: &str| data.iter().position(|input| input.name == name).unwrap_or(0);
-        let arguments = spec
-            .inputs
-            .iter()
-            .map(|input| match &input.offsets_of {
-                None => Argument::Values { column: place(&input.name) },
-                Some(of) => Argument::Offsets { column: place(of) },
-            })
-            .collect();
-        let layout = data
-            .iter()
-            .map(|input| {
-                let offsets = spec.inputs.iter().find(|other| other.offsets_of.as_ref() == Some(&input.name));
-                let offsets = offsets.map(|offsets| match offsets.datatype {
-                    Datatype::Int32 => OffsetType::Int32,
-                    _ => OffsetType::Int64,
-                });
-                ColumnLayout { datatype: input.datatype, offsets }
-            })
-            .collect();
-        Ok(Self { spec, version, program, layout, arguments })
+        let arguments =
+            spec.inputs.iter().map(|input| argument(input, &spec.inputs, program.as_ref())).collect();
+        Ok(Self { spec, version, program, arguments, clock: Clock::System })
     }
 
     pub fn decode_infer(&self, request: &InferRequest<'_>) -> Result<RowBlock, RowsError> {
         match &self.program {
-            Some(program) => tensors::decode_features(program, request, |rows| {
+            Some(program) => tensors::decode_features(program, request, self.clock, |rows| {
                 self.check_rows("inputs", rows, 0..=self.spec.max_batch_rows)
             }),
             None => tensors::decode_inputs(&self.spec.inputs, request),
@@ -105,7 +92,7 @@ impl Model {
         most_rows: usize,
     ) -> Result<RowBlock, RowsError> {
         let program = self.features()?;
-        let template = examples::template(program, request.context.as_deref())?;
+        let template = examples::template(program, request.context.as_deref(), self.clock)?;
         match (request.examples.is_empty(), request.columns.is_empty()) {
             (false, true) => {
                 self.check_rows("examples", request.examples.len(), 0..=most_rows)?;
@@ -127,7 +114,7 @@ impl Model {
     /// The rows of a JSON request, each a text of its own.
     pub fn decode_json(&self, context: Option<&str>, rows: &[&str]) -> Result<RowBlock, RowsError> {
         let program = self.features()?;
-        let template = json_rows::template(program, context)?;
+        let template = json_rows::template(program, context, self.clock)?;
         self.check_rows("rows", rows.len(), 0..=self.spec.max_batch_rows)?;
         json_rows::decode(program, template, rows)
     }
@@ -211,7 +198,14 @@ impl Model {
                 FieldShape::List => vec![-1, -1],
                 FieldShape::Fixed(length) => vec![-1, length as i64],
             };
-            TensorInfo { name: field.name.clone(), datatype, shape, offsets_of: None, padding_of: None }
+            TensorInfo {
+                name: field.name.clone(),
+                datatype,
+                shape,
+                role: Role::Values,
+                per_request: false,
+                lists: 0,
+            }
         });
         fields.collect()
     }
@@ -232,19 +226,25 @@ impl Model {
     #[must_use]
     pub fn inputs(&self) -> Vec<TensorInfo> {
         let shape = |argument: &Argument, input: &InputSpec| match (argument, &self.program) {
-            (Argument::Offsets { .. }, _) => vec![-1],
-            (Argument::Values { column }, Some(program)) => match program.columns.get(*column) {
-                Some(ColumnPlan::Fixed { dims, .. }) => rows_of(dims),
-                _ => vec![-1],
-            },
-            (Argument::Values { .. }, None) => rows_of(input.dims.as_deref().unwrap_or_default()),
+            (Argument::Fixed { column, .. }, Some(program)) => {
+                match program.columns.get(*column).map(|plan| &plan.form) {
+                    Some(ColumnForm::Fixed { dims, .. }) => rows_of(dims),
+                    _ => vec![-1],
+                }
+            }
+            (Argument::Fixed { .. }, None) => rows_of(input.dims.as_deref().unwrap_or_default()),
+            _ => vec![-1],
         };
         let info = |(argument, input): (&Argument, &InputSpec)| TensorInfo {
             name: input.name.clone(),
             datatype: input.datatype,
             shape: shape(argument, input),
-            offsets_of: input.offsets_of.clone(),
-            padding_of: input.padding_of.clone(),
+            role: input.role.clone(),
+            per_request: input.per_request,
+            lists: match argument {
+                Argument::Values { columns, .. } | Argument::Lists { columns, .. } => columns.len(),
+                _ => 0,
+            },
         };
         self.arguments.iter().zip(&self.spec.inputs).map(info).collect()
     }
@@ -255,8 +255,9 @@ impl Model {
             name: output.name.clone(),
             datatype: output.datatype,
             shape: rows_of(&output.dims),
-            offsets_of: None,
-            padding_of: None,
+            role: Role::Values,
+            per_request: false,
+            lists: 0,
         };
         self.spec.outputs.iter().map(info).collect()
     }
@@ -276,6 +277,40 @@ impl Model {
         let powers = std::iter::successors(Some(1), |size| Some(size * 2)).take_while(|size| *size < max);
         powers.chain([max]).collect()
     }
+}
+
+/// What an argument of forward is made of. Without features every input is a column.
+fn argument(input: &InputSpec, inputs: &[InputSpec], program: Option<&Program>) -> Argument {
+    let data = inputs.iter().filter(|input| input.carries_data());
+    let place = |name: &str| data.clone().position(|input| input.name == name).unwrap_or(0);
+    let columns =
+        |name: &str| program.and_then(|program| program.inputs.get(place(name))).cloned().unwrap_or_default();
+    let integers = if input.datatype == Datatype::Int32 { Integers::Int32 } else { Integers::Int64 };
+    let division = match &input.role {
+        Role::Values | Role::Weights { .. } | Role::Padding { .. } => {
+            let column = place(&input.name);
+            let plan = program.and_then(|program| program.columns.get(column));
+            let (datatype, per_request) = (input.datatype, input.per_request);
+            return match plan.map(|plan| &plan.form) {
+                Some(ColumnForm::Jagged { .. }) => {
+                    Argument::Values { columns: columns(&input.name), datatype, per_request }
+                }
+                _ => Argument::Fixed { column, datatype, per_request },
+            };
+        }
+        Role::RequestIndex => return Argument::RequestIndex { integers },
+        Role::Lengths { .. } => Division::Lengths,
+        Role::Offsets { include_last: true, .. } => Division::Offsets,
+        Role::Offsets { include_last: false, .. } => Division::Starts,
+    };
+    let columns = columns(input.lists_of().unwrap_or_default());
+    Argument::Lists { columns, division, integers, per_request: input.per_request }
+}
+
+fn in_folder(fault: Fault, model_folder: &Path) -> SpecError {
+    let path = model_folder.join("model.toml").display().to_string();
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    fault.in_file(&path, &text)
 }
 
 fn rows_of(dims: &[i64]) -> Vec<i64> {

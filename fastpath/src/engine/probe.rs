@@ -10,7 +10,7 @@ use crate::spec::text::{
     CrossText, FeatureText, FeatureType, HashName, HashText, IntsAs, ListText, ModelText, OpText,
     UnknownFeatures,
 };
-use crate::spec::{InputSpec, ModelSpec};
+use crate::spec::{InputSpec, ModelSpec, Role};
 use crate::wire::Datatype;
 use crate::wire::predict_request::PredictRequest;
 
@@ -94,16 +94,17 @@ impl Probes<'_, '_> {
         features: Vec<FeatureText>,
         cross: Option<CrossText>,
     ) -> Option<Model> {
-        let input = |name: &str, datatype, offsets_of: Option<&str>| InputSpec {
+        let input = |name: &str, datatype, role| InputSpec {
             name: name.to_owned(),
             datatype,
             dims: None,
-            offsets_of: offsets_of.map(str::to_owned),
-            padding_of: None,
+            role,
+            per_request: false,
         };
-        let mut inputs = vec![input(INPUT, datatype, None)];
+        let mut inputs = vec![input(INPUT, datatype, Role::Values)];
         if jagged {
-            inputs.push(input(OFFSETS, Datatype::Int64, Some(INPUT)));
+            let offsets = Role::Offsets { of: INPUT.to_owned(), include_last: true };
+            inputs.push(input(OFFSETS, Datatype::Int64, offsets));
         }
         let spec = &self.model.spec;
         let text = ModelText {
@@ -123,7 +124,8 @@ impl Probes<'_, '_> {
             text,
             folders: spec.folders.clone(),
         };
-        Model::new(spec, self.model.version).ok()
+        let clock = self.model.clock;
+        Model::new(spec, self.model.version).ok().map(|probe| Model { clock, ..probe })
     }
 
     fn values(&self, probe: &Model, datatype: Datatype) -> Result<Values, RowsError> {

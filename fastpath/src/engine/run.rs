@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::model::{Argument, Model};
+use super::model::Model;
 use super::reply::OutputTensor;
-use crate::batch::{BufferPool, PackError, PooledBytes, pack};
+use crate::batch::{BufferPool, PackError, Packed, PooledBytes, pack};
 use crate::features::RowBlock;
+use crate::spec::InputSpec;
 use crate::wire::Datatype;
 
 /// An argument of forward, row-major.
@@ -24,26 +25,14 @@ pub fn tensors(
     blocks: &[&RowBlock],
     pool: &Arc<BufferPool>,
 ) -> Result<Vec<Tensor>, PackError> {
-    let rows: usize = blocks.iter().map(|block| block.rows).sum();
-    let mut columns: Vec<_> = pack(blocks, &model.layout, pool)?
-        .into_iter()
-        .map(|column| (Some(column.values), column.offsets, column.shape))
-        .collect();
-    let mut out = Vec::with_capacity(model.arguments.len());
-    for (argument, input) in model.arguments.iter().zip(&model.spec.inputs) {
-        let place = match argument {
-            Argument::Values { column } | Argument::Offsets { column } => *column,
-        };
-        let Some((values, offsets, shape)) = columns.get_mut(place) else { continue };
-        let (memory, shape) = match argument {
-            Argument::Values { .. } => (values.take(), std::mem::take(shape)),
-            // A batch has at most 2^32 rows.
-            Argument::Offsets { .. } => (offsets.take(), vec![rows as i64 + 1]),
-        };
-        let Some(memory) = memory else { continue };
-        out.push(Tensor { name: input.name.clone(), datatype: input.datatype, shape, memory });
-    }
-    Ok(out)
+    let packed = pack(blocks, &model.arguments, pool)?.into_iter().zip(&model.spec.inputs);
+    let tensor = |(Packed { shape, memory }, input): (Packed, &InputSpec)| Tensor {
+        name: input.name.clone(),
+        datatype: input.datatype,
+        shape,
+        memory,
+    };
+    Ok(packed.map(tensor).collect())
 }
 
 /// A tensor that forward gave.

@@ -1,14 +1,15 @@
 //! Builds the rows of one request: a template row for each, then the values that came.
+//!
+//! Columns of per-request inputs are left empty until a row has a value of its own for one of them: until then one
+//! template row of each is all that the request needs.
 
 use std::borrow::Cow;
 
 use super::cell::Cell;
 use super::columns::Parsed;
-use super::fault::Fault;
-use super::hash::{CROSS_KEY, fingerprint_cat64};
-use super::number::Number;
+use super::fault::{Fault, FaultKind};
 use super::place::{Buffer, Place, slot_value};
-use super::program::{Bits, ColumnPlan, Field, Late, Program, Use};
+use super::program::{Bits, ColumnForm, ColumnPlan, Field, Program, Use, WeightsOf};
 use super::range::Held;
 use super::rows::{Column, Dims, RowBlock};
 use super::template::{Template, TemplateColumn};
@@ -24,32 +25,49 @@ pub struct Builder<'p> {
     unhashed: Unhashed,
     /// `program.template.slots.len()` words a row.
     slots: Vec<u64>,
+    /// Whether the columns of per-request inputs are still those of the template.
+    shared: bool,
 }
 
 impl<'p> Builder<'p> {
     #[must_use]
     pub fn new(program: &'p Program, template: Cow<'p, Template>, capacity_rows: usize) -> Self {
-        let columns = program
-            .columns
-            .iter()
-            .map(|plan| match plan {
-                ColumnPlan::Fixed { row_bytes, .. } => Buffer::Fixed {
-                    row_bytes: *row_bytes,
-                    data: Vec::with_capacity(row_bytes * capacity_rows),
-                },
-                ColumnPlan::Jagged => {
-                    Buffer::Jagged { values: Vec::new(), lengths: Vec::with_capacity(capacity_rows) }
+        let shared = program.shares;
+        let buffer = |plan: &ColumnPlan| {
+            let rows = if shared && plan.per_request { 1 } else { capacity_rows };
+            match &plan.form {
+                ColumnForm::Fixed { row_bytes, .. } => {
+                    Buffer::Fixed { row_bytes: *row_bytes, data: Vec::with_capacity(row_bytes * rows) }
                 }
-            })
-            .collect();
+                ColumnForm::Jagged { weighed } => Buffer::Jagged {
+                    values: Vec::new(),
+                    lengths: Vec::with_capacity(rows),
+                    sent: weighed.then(|| Vec::with_capacity(rows)),
+                },
+            }
+        };
+        let columns = program.columns.iter().map(buffer).collect();
         let slots = Vec::with_capacity(template.slots.len() * capacity_rows);
-        Self { program, template, rows: 0, columns, unhashed: Unhashed::default(), slots }
+        Self { program, template, rows: 0, columns, unhashed: Unhashed::default(), slots, shared }
+    }
+
+    /// One row that is to be a template, with every column filled.
+    #[must_use]
+    pub fn of_template(program: &'p Program, template: Cow<'p, Template>) -> Self {
+        let mut builder = Self::new(program, template, 1);
+        builder.unshare();
+        builder.add_rows(1);
+        builder
     }
 
     /// Adds rows that are copies of the template; jagged columns get theirs by `put` or `leave_out`.
     #[inline]
     pub fn add_rows(&mut self, rows: usize) {
-        for (buffer, template) in self.columns.iter_mut().zip(&self.template.columns) {
+        let columns = self.columns.iter_mut().zip(&self.template.columns).zip(&self.program.columns);
+        for ((buffer, template), plan) in columns {
+            if self.shared && plan.per_request {
+                continue;
+            }
             if let (Buffer::Fixed { data, .. }, TemplateColumn::Fixed(row)) = (buffer, template) {
                 for _ in 0..rows {
                     data.extend_from_slice(row);
@@ -62,23 +80,54 @@ impl<'p> Builder<'p> {
         self.rows += rows;
     }
 
+    /// Gives every row so far its own copy of the per-request columns, and those to come. The current row's lists are
+    /// still to be put.
+    #[cold]
+    pub fn unshare(&mut self) {
+        self.shared = false;
+        let columns = self.columns.iter_mut().zip(&self.template.columns).zip(&self.program.columns);
+        for ((buffer, template), _) in columns.filter(|(_, plan)| plan.per_request) {
+            if let (Buffer::Fixed { data, .. }, TemplateColumn::Fixed(row)) = (&mut *buffer, template) {
+                for _ in 0..self.rows {
+                    data.extend_from_slice(row);
+                }
+            }
+            for _ in 1..self.rows {
+                buffer.push_default(template);
+            }
+        }
+    }
+
     #[must_use]
     pub fn given(&self) -> &Bits {
         &self.template.given
     }
 
+    /// The first field without which a row cannot be, and that is neither in `seen` nor in the context.
+    #[inline]
+    #[must_use]
+    pub fn first_missing(&self, seen: &Bits) -> Option<usize> {
+        self.template.required.first_missing(seen, &self.template.given)
+    }
+
+    #[must_use]
+    pub fn is_required(&self, field: usize) -> bool {
+        self.template.required.contains(field)
+    }
+
     /// Gives the current row of each jagged column that `seen` does not have its template's values.
     #[inline]
     pub fn leave_out_unseen(&mut self, seen: &Bits) {
-        for (buffer, template) in self.columns.iter_mut().zip(&self.template.columns) {
-            if let (
-                Buffer::Jagged { values, lengths },
-                TemplateColumn::Jagged { field, values: default, count },
-            ) = (buffer, template)
+        if !self.program.jagged {
+            return;
+        }
+        let columns = self.columns.iter_mut().zip(&self.template.columns).zip(&self.program.columns);
+        for ((buffer, template), plan) in columns {
+            if let TemplateColumn::Jagged { field, .. } = template
                 && !seen.contains(*field)
+                && !(self.shared && plan.per_request)
             {
-                values.extend_from_slice(default);
-                lengths.push(*count);
+                buffer.push_default(template);
             }
         }
     }
@@ -86,14 +135,12 @@ impl<'p> Builder<'p> {
     /// One row of a jagged column gets its template's values because the caller has none for it.
     pub fn leave_out(&mut self, field: &Field) {
         for use_ in self.program.uses.get(field.uses.clone()).unwrap_or_default() {
-            let Some(target) = use_.target else { continue };
-            if let (
-                Some(Buffer::Jagged { values, lengths }),
-                Some(TemplateColumn::Jagged { values: default, count, .. }),
-            ) = (self.columns.get_mut(target.column), self.template.columns.get(target.column))
+            let Some(column) = use_.target.map(|target| target.column) else { continue };
+            let shared = self.shared && self.program.columns.get(column).is_some_and(|plan| plan.per_request);
+            if let (Some(buffer), Some(template), false) =
+                (self.columns.get_mut(column), self.template.columns.get(column), shared)
             {
-                values.extend_from_slice(default);
-                lengths.push(*count);
+                buffer.push_default(template);
             }
         }
     }
@@ -114,6 +161,9 @@ impl<'p> Builder<'p> {
 
     #[inline(never)]
     fn put_by_uses(&mut self, row: usize, field: &Field, cell: Cell<'_>) -> Result<(), Fault> {
+        if self.shared && field.per_request {
+            self.unshare();
+        }
         let Some(range) = &field.range else { return self.put_held(row, field, cell) };
         match range.hold(cell)? {
             Held::Cell => self.put_held(row, field, cell),
@@ -150,10 +200,13 @@ impl<'p> Builder<'p> {
 
     /// Keeps a jagged column in step where a use has no default.
     pub fn put_nothing(&mut self, use_: &Use) {
-        if let Some(Buffer::Jagged { lengths, .. }) =
+        if let Some(Buffer::Jagged { lengths, sent, .. }) =
             use_.target.and_then(|target| self.columns.get_mut(target.column))
         {
             lengths.push(0);
+            if let Some(sent) = sent {
+                sent.push(0);
+            }
         }
     }
 
@@ -170,69 +223,74 @@ impl<'p> Builder<'p> {
         Ok(())
     }
 
+    /// The first row where a list that weighs another is not as long, of the pairs whose features `counts` both have.
+    pub fn unequal_weights(&self, counts: impl Fn(usize) -> bool) -> Option<(usize, &'p str, Fault)> {
+        let field = |column: usize| match self.template.columns.get(column) {
+            Some(TemplateColumn::Jagged { field, .. }) => *field,
+            _ => usize::MAX,
+        };
+        let counted = |pair: &&WeightsOf| counts(field(pair.weights)) && counts(field(pair.values));
+        self.program.weights.iter().filter(counted).find_map(|pair| {
+            let sent = |column: usize| self.columns.get(column).map_or(&[][..], Buffer::sent);
+            let mut rows = sent(pair.weights).iter().zip(sent(pair.values)).enumerate();
+            let (row, (came, expected)) = rows.find(|(_, (weights, values))| weights != values)?;
+            let kind =
+                FaultKind::Weights { of: pair.values_feature.clone(), expected: *expected, came: *came };
+            Some((row, pair.weights_feature.as_str(), kind.into()))
+        })
+    }
+
     /// Runs what needs complete rows, and hands the rows over.
     pub fn finish(mut self) -> Result<RowBlock, (usize, String, Fault)> {
         self.unhashed.hash(&mut self.columns);
-        let width = self.template.slots.len();
-        for late in &self.program.late {
-            for (row, slots) in self.slots.chunks_exact(width.max(1)).enumerate() {
-                late_step(late, slots, row, &mut self.columns)
-                    .map_err(|kind| (row, late_name(late, self.program), kind))?;
+        let shared = self.shared && self.rows > 0;
+        if shared {
+            let columns = self.columns.iter_mut().zip(&self.template.columns).zip(&self.program.columns);
+            for ((buffer, template), _) in columns.filter(|(_, plan)| plan.per_request) {
+                buffer.push_template(template);
             }
         }
-        let columns =
-            self.columns.into_iter().zip(&self.program.columns).map(|(buffer, plan)| match (buffer, plan) {
-                (Buffer::Jagged { values, lengths }, _) => Column::Jagged { values, lengths },
-                (Buffer::Fixed { data, .. }, ColumnPlan::Fixed { dims, .. }) => {
-                    Column::Fixed { data, dims: Dims::from_slice(dims) }
-                }
-                (Buffer::Fixed { data, .. }, ColumnPlan::Jagged) => Column::Fixed { data, dims: Dims::new() },
-            });
-        Ok(RowBlock { rows: self.rows, columns: columns.collect(), shape_key: 0 })
+        if let Some((row, name, fault)) = self.unequal_weights(|_| true) {
+            return Err((row, name.to_owned(), fault));
+        }
+        let width = self.template.slots.len();
+        for late in &self.program.late {
+            let once = shared && self.program.columns.get(late.column()).is_some_and(|plan| plan.per_request);
+            let rows = self.slots.chunks_exact(width.max(1)).take(if once { 1 } else { usize::MAX });
+            for (row, slots) in rows.enumerate() {
+                late.run(slots, row, &mut self.columns)
+                    .map_err(|kind| (row, late.name(self.program), kind))?;
+            }
+        }
+        let column = |(buffer, plan): (Buffer, &ColumnPlan)| match (buffer, &plan.form) {
+            (Buffer::Jagged { values, lengths, .. }, _) => Column::Jagged { values, lengths },
+            (Buffer::Fixed { data, .. }, ColumnForm::Fixed { dims, .. }) => {
+                Column::Fixed { data, dims: Dims::from_slice(dims) }
+            }
+            (Buffer::Fixed { data, .. }, ColumnForm::Jagged { .. }) => {
+                Column::Fixed { data, dims: Dims::new() }
+            }
+        };
+        let columns = self.columns.into_iter().zip(&self.program.columns).map(column).collect();
+        let groups = if shared { 1 } else { self.rows };
+        Ok(RowBlock { rows: self.rows, groups, columns, shape_key: 0 })
     }
 
     /// The single row that was built, as the template of the rows of a request.
     #[must_use]
-    pub fn into_template(mut self, seen: Bits) -> Template {
+    pub fn into_template(mut self, given: Bits, required: Bits) -> Template {
         self.unhashed.hash(&mut self.columns);
         let columns = self.columns.into_iter().zip(&self.template.columns).map(|(buffer, before)| {
             match (buffer, before) {
                 (Buffer::Fixed { data, .. }, _) => TemplateColumn::Fixed(data),
-                (Buffer::Jagged { values, lengths }, TemplateColumn::Jagged { field, .. }) => {
+                (Buffer::Jagged { values, lengths, sent }, TemplateColumn::Jagged { field, .. }) => {
                     let count = lengths.first().copied().unwrap_or(0);
-                    TemplateColumn::Jagged { field: *field, values, count }
+                    let sent = sent.and_then(|sent| sent.first().copied()).unwrap_or(count);
+                    TemplateColumn::Jagged { field: *field, values, count, sent }
                 }
                 (Buffer::Jagged { .. }, TemplateColumn::Fixed(_)) => before.clone(),
             }
         });
-        Template { columns: columns.collect(), slots: self.slots, given: seen }
-    }
-}
-
-fn late_step(late: &Late, slots: &[u64], row: usize, columns: &mut [Buffer]) -> Result<(), Fault> {
-    let slot = |index: usize| slots.get(index).copied().unwrap_or(0);
-    let (number, pipeline, target) = match late {
-        Late::Cross { slots: crossed, buckets, pipeline, target, .. } => {
-            let hash = crossed.iter().fold(CROSS_KEY, |hash, index| fingerprint_cat64(hash, slot(*index)));
-            (Number::Int(buckets.of(hash).cast_signed()), pipeline, target)
-        }
-        Late::Age { slot: from, until, unit_ms, pipeline, target } => {
-            let age_ms = slot(*until).cast_signed().saturating_sub(slot(*from).cast_signed());
-            (Number::Float(age_ms as f64 / *unit_ms as f64), pipeline, target)
-        }
-    };
-    let Some(buffer) = columns.get_mut(target.column) else { return Ok(()) };
-    let out = buffer.place(row, target.offset_bytes, pipeline.element.size_bytes() * target.width);
-    pipeline.put(pipeline.number(number)?, out)
-}
-
-fn late_name(late: &Late, program: &Program) -> String {
-    match late {
-        Late::Cross { names, .. } => names.join(" × "),
-        Late::Age { slot, .. } => program
-            .fields
-            .iter()
-            .find(|field| field.slot == Some(*slot))
-            .map_or_else(String::new, |field| field.name.clone()),
+        Template { columns: columns.collect(), slots: self.slots, given, required }
     }
 }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::builder::Builder;
 use super::cell::{Cell, bytes_list, varints};
-use super::examples::{finish, unknown};
+use super::examples::{finish, missing, unknown};
 use super::fault::{Fault, FaultKind, Place, RowsError};
 use super::program::{Bits, Field, FieldShape, Program};
 use super::rows::RowBlock;
@@ -53,6 +53,9 @@ pub fn fill(
 ) -> Result<RowBlock, RowsError> {
     let mut builder = Builder::new(program, template, rows);
     let mut seen = Bits::new(program.fields.len());
+    if program.shares && columns.iter().any(|column| column.has_own(program, rows)) {
+        builder.unshare();
+    }
     builder.add_rows(rows);
     let mut previous = None;
     for column in columns {
@@ -70,17 +73,20 @@ pub fn fill(
             return Err(wrong(0, FaultKind::InContextToo.into()));
         }
         let Some(field) = program.fields.get(index) else { continue };
-        let required = program.required.contains(index);
+        let required = builder.is_required(index);
         if (!required || column.validity.is_empty()) && builder.put_column(field, column) {
             continue;
         }
-        put_rows(&mut builder, field, column, rows, required).map_err(|(row, kind)| wrong(row, kind))?;
+        put_rows(&mut builder, field, column, rows, required).map_err(|(row, kind)| match kind {
+            Some(kind) => wrong(row, kind),
+            None => missing(program, (column.place)(row), index),
+        })?;
     }
     if rows > 0
-        && let Some(index) = program.required.first_missing(&seen, builder.given())
+        && let Some(index) = builder.first_missing(&seen)
     {
         let place = columns.first().map_or(Place::Column(0), |column| (column.place)(0));
-        return Err(RowsError::feature(place, program.name(index), FaultKind::Missing));
+        return Err(missing(program, place, index));
     }
     for _ in 0..rows {
         builder.leave_out_unseen(&seen);
@@ -88,14 +94,14 @@ pub fn fill(
     finish(builder, columns.first().map_or(Place::Column, |column| column.place))
 }
 
-/// Puts a column row by row; an error says in which.
+/// Puts a column row by row; an error says in which, without a kind where the row lacks a required value.
 fn put_rows(
     builder: &mut Builder<'_>,
     field: &Field,
     column: &Parsed<'_>,
     rows: usize,
     required: bool,
-) -> Result<(), (usize, Fault)> {
+) -> Result<(), (usize, Option<Fault>)> {
     let mut from = 0;
     for row in 0..rows {
         let count = column.count(row);
@@ -103,15 +109,13 @@ fn put_rows(
         from += count;
         // A scalar without a value is missing, as in a tf.Example.
         let has = column.has(row) && (count > 0 || field.shape != FieldShape::Scalar);
-        let put = if has {
-            builder.put(row, field, cell)
+        if has {
+            builder.put(row, field, cell).map_err(|kind| (row, Some(kind)))?;
         } else if required {
-            Err(FaultKind::Missing.into())
+            return Err((row, None));
         } else {
             builder.leave_out(field);
-            Ok(())
-        };
-        put.map_err(|kind| (row, kind))?;
+        }
     }
     Ok(())
 }
@@ -252,6 +256,16 @@ impl<'a> Parsed<'a> {
             Some(length) => usize::try_from(*length).unwrap_or(usize::MAX),
             None => self.per_row,
         }
+    }
+
+    /// Whether some row has a value of a field that reaches a per-request input.
+    fn has_own(&self, program: &Program, rows: usize) -> bool {
+        let index = program.names.get(self.name).copied().map(usize::from);
+        let field = index.and_then(|index| program.fields.get(index)).filter(|field| field.per_request);
+        field.is_some_and(|field| {
+            let scalar = field.shape == FieldShape::Scalar;
+            (0..rows).any(|row| self.has(row) && (self.count(row) > 0 || !scalar))
+        })
     }
 
     #[inline]

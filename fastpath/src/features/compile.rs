@@ -7,10 +7,10 @@ use hashbrown::HashMap;
 use super::category::{HashFunction, Hasher};
 use super::compile_ops::{Compiled, Width, compile_ops, hash_of};
 use super::default::DefaultValue;
-use super::layout::Layout;
+use super::layout::{Finished, Layout};
 use super::list_form::ListForm;
 use super::pipeline::{Element, Head, Pipeline};
-use super::program::{Bits, Field, FieldShape, Late, MAX_FEATURES, Program, Use};
+use super::program::{Bits, ColumnForm, Field, FieldShape, Late, MAX_FEATURES, Program, Use};
 use super::quick::Quick;
 use super::range::Range;
 use super::template::Template;
@@ -19,16 +19,29 @@ use crate::spec::model::{ModelSpec, check_name};
 use crate::spec::text::{AgeUnit, CrossText, FeatureText, FeatureType};
 use crate::wire::entry_key::EntryKey;
 
-/// Compiles the features of a model that has some.
+/// Compiles the features of a model that has some. Operations that are still to be fitted are left out and noted.
 pub fn compile(spec: &ModelSpec) -> Result<Program, Fault> {
+    compile_all(spec, true)
+}
+
+/// The same, where features may go nowhere: they are looked at to be fitted, not to be served.
+pub fn compile_probe(spec: &ModelSpec) -> Result<Program, Fault> {
+    compile_all(spec, false)
+}
+
+fn compile_all(spec: &ModelSpec, all_go_somewhere: bool) -> Result<Program, Fault> {
     if spec.text.feature.len() > MAX_FEATURES {
         return Err(Fault::new(format!("the file has more than {MAX_FEATURES} [[feature]] tables")));
     }
     let mut compiler = Compiler::new(spec)?;
     for feature in &spec.text.feature {
-        compiler.feature(feature.get_ref()).map_err(|fault| fault.at(feature.span().start))?;
+        let at = feature.span().start;
+        let unfitted = compiler.feature(feature.get_ref()).map_err(|fault| fault.at(at))?;
+        compiler.unfitted.extend(unfitted.map(|fault| fault.at(at)));
     }
-    compiler.assign_slots()?;
+    if all_go_somewhere {
+        compiler.check_destinations()?;
+    }
     for feature in &spec.text.feature {
         compiler.age(feature.get_ref()).map_err(|fault| fault.at(feature.span().start))?;
     }
@@ -56,15 +69,28 @@ struct Compiler<'s> {
     fields: Vec<(String, Vec<Draft<'s>>)>,
     slots: Vec<String>,
     late: Vec<Late>,
+    /// Features whose values reach a per-request input by way of a cross or an age.
+    shared: Vec<String>,
+    unfitted: Vec<Fault>,
 }
 
 impl<'s> Compiler<'s> {
     fn new(spec: &'s ModelSpec) -> Result<Self, Fault> {
         let layout = Layout::new(&spec.inputs)?;
-        Ok(Self { spec, layout, entries: 0, fields: Vec::new(), slots: Vec::new(), late: Vec::new() })
+        Ok(Self {
+            spec,
+            layout,
+            entries: 0,
+            fields: Vec::new(),
+            slots: Vec::new(),
+            late: Vec::new(),
+            shared: Vec::new(),
+            unfitted: Vec::new(),
+        })
     }
 
-    fn feature(&mut self, text: &'s FeatureText) -> Result<(), Fault> {
+    /// Takes a feature in; gives a sentence where one of its operations is still to be fitted.
+    fn feature(&mut self, text: &'s FeatureText) -> Result<Option<Fault>, Fault> {
         check_name("a feature's name", &text.name)?;
         let name = &text.name;
         if text.unit.is_some() && text.kind != FeatureType::Timestamp {
@@ -74,7 +100,9 @@ impl<'s> Compiler<'s> {
             Some(to) => self.layout.element(to)?,
             None => Element::Fp64,
         };
-        let Compiled { head, ops, row, width, gives_float, age } = compile_ops(self.spec, text)?;
+        let compiled = compile_ops(self.spec, text)?;
+        let unfitted = unfitted(name, &compiled);
+        let Compiled { head, ops, row, width, gives_float, age, .. } = compiled;
         if text.to.is_some() && gives_float && element.is_integer() {
             return Err(Fault::new(format!(
                 "feature `{name}` gives floating-point numbers, which an integer input cannot take; \
@@ -102,7 +130,8 @@ impl<'s> Compiler<'s> {
         let late = age.is_some();
         let use_ = Use { pipeline, list, padding, target, late, entry: self.entries };
         self.entries += 1;
-        self.join(Draft { text, use_, range, default, age })
+        self.join(Draft { text, use_, range, default, age })?;
+        Ok(unfitted)
     }
 
     /// Adds a use to those of the same name.
@@ -151,7 +180,7 @@ impl<'s> Compiler<'s> {
         Ok(self.slots.len() - 1)
     }
 
-    fn assign_slots(&mut self) -> Result<(), Fault> {
+    fn check_destinations(&self) -> Result<(), Fault> {
         let orphan = self.fields.iter().find(|(name, drafts)| {
             drafts.iter().any(|draft| draft.use_.target.is_none())
                 && !self.spec.text.cross.iter().any(|cross| cross.get_ref().features.contains(name))
@@ -183,6 +212,9 @@ impl<'s> Compiler<'s> {
             return Err(Fault::new(format!("feature `{}` takes an age, so it needs `to`", text.name)));
         };
         let pipeline = draft.use_.pipeline.clone();
+        if text.to.as_ref().is_some_and(|to| self.layout.is_per_request(to)) {
+            self.shared.push(until.clone());
+        }
         let until = self.slot(&until, &[FeatureType::Timestamp])?;
         let unit_ms = match unit {
             AgeUnit::Seconds => 1_000,
@@ -208,6 +240,9 @@ impl<'s> Compiler<'s> {
             )));
         }
         let element = self.layout.element(&text.to)?;
+        if self.layout.is_per_request(&text.to) {
+            self.shared.extend(text.features.iter().cloned());
+        }
         let target = self.layout.take(&text.to, &name, &ListForm::Scalar, None)?;
         let pipeline = Pipeline { head: Head::Number, ops: Box::new([]), row: Box::new([]), element };
         self.late.push(Late::Cross { names: text.features.clone(), slots, buckets, pipeline, target });
@@ -215,21 +250,34 @@ impl<'s> Compiler<'s> {
     }
 
     fn finish(self) -> Result<Program, Fault> {
-        let columns = self.layout.finish(&self.spec.inputs)?;
+        let Finished { columns, inputs, weights } = self.layout.finish(&self.spec.inputs)?;
+        let reaches_shared = |name: &str, drafts: &[Draft<'_>]| {
+            let targets = drafts.iter().filter_map(|draft| draft.use_.target);
+            let mut plans = targets.filter_map(|target| columns.get(target.column));
+            plans.any(|plan| plan.per_request) || self.shared.iter().any(|shared| shared == name)
+        };
+        let per_request: Vec<bool> =
+            self.fields.iter().map(|(name, drafts)| reaches_shared(name, drafts)).collect();
         let mut program = Program {
             fields: Vec::new(),
             uses: Vec::new(),
             late: self.late,
+            shares: columns.iter().any(|plan| plan.per_request),
+            jagged: columns.iter().any(|plan| matches!(plan.form, ColumnForm::Jagged { .. })),
             columns,
+            inputs,
+            weights,
+            now: Vec::new(),
             template: Template::default(),
             unknown: self.spec.text.unknown_features,
             required: Bits::new(self.fields.len()),
+            unfitted: self.unfitted,
             names: HashMap::default(),
             next: Box::new([]),
             keys: Box::new([]),
         };
         let mut defaults = Vec::new();
-        for (index, (name, drafts)) in self.fields.into_iter().enumerate() {
+        for (index, ((name, drafts), per_request)) in self.fields.into_iter().zip(per_request).enumerate() {
             let Some(first) = drafts.first() else { continue };
             let from = program.uses.len();
             let field = Field {
@@ -238,6 +286,7 @@ impl<'s> Compiler<'s> {
                 unit: first.text.unit.unwrap_or_default(),
                 uses: from..from + drafts.len(),
                 slot: self.slots.iter().position(|slot| *slot == name),
+                per_request,
                 range: first.range.clone(),
                 quick: None,
                 name,
@@ -248,6 +297,9 @@ impl<'s> Compiler<'s> {
             // At most MAX_FEATURES.
             program.names.insert(field.name.as_bytes().into(), u16::try_from(index).unwrap_or(u16::MAX));
             for draft in drafts {
+                if draft.default == Some(DefaultValue::Now) {
+                    program.now.push((index, program.uses.len()));
+                }
                 defaults.push(draft.default);
                 program.uses.push(draft.use_);
             }
@@ -263,4 +315,12 @@ impl<'s> Compiler<'s> {
         program.template = Template::of_defaults(&program, self.slots.len(), &defaults)?;
         Ok(program)
     }
+}
+
+/// A sentence where an operation of the feature is still to be fitted.
+fn unfitted(name: &str, compiled: &Compiled) -> Option<Fault> {
+    let op = compiled.unfitted?;
+    Some(Fault::new(format!(
+        "feature `{name}`: {op} is not fitted yet; run FeatureSpec.load(…).fit(…) on training data"
+    )))
 }

@@ -1,5 +1,6 @@
 //! Compiles operations on numbers and ids, checking their parameters.
 
+use super::fitted::parameters;
 use super::number::{IdPolicy, NumberOp};
 use super::ops_text::op_name;
 use super::quantile::Quantile;
@@ -9,7 +10,7 @@ use crate::spec::text::{CastTo, IdOutside, OpText, QuantileOutput};
 /// An operation from a number to a number or an id.
 pub(super) fn number_op(op: &OpText) -> Result<NumberOp, Fault> {
     Ok(match op {
-        OpText::Clip { min, max } => {
+        OpText::Clip { min, max, .. } => {
             let (min, max) = (min.unwrap_or(f64::NEG_INFINITY), max.unwrap_or(f64::INFINITY));
             // Written so that a NaN bound is refused too.
             if !(min <= max) {
@@ -22,7 +23,7 @@ pub(super) fn number_op(op: &OpText) -> Result<NumberOp, Fault> {
         OpText::Log1p {} => NumberOp::Log1p,
         OpText::SignedLog {} => NumberOp::SignedLog,
         OpText::Scale { mul, add } => NumberOp::Scale { mul: *mul, add: *add },
-        OpText::Standardize { mean, std } => {
+        OpText::Standardize { mean: Some(mean), std: Some(std), .. } => {
             if !(*std > 0.0) || !mean.is_finite() {
                 return Err(Fault::new(format!(
                     "standardize has mean = {mean} and std = {std}; std must be above 0"
@@ -30,7 +31,7 @@ pub(super) fn number_op(op: &OpText) -> Result<NumberOp, Fault> {
             }
             NumberOp::Standardize { mean: *mean, std: *std }
         }
-        OpText::MinMax { min, max } => {
+        OpText::MinMax { min: Some(min), max: Some(max), .. } => {
             if !(max > min) {
                 return Err(Fault::new(format!(
                     "min_max has min = {min} and max = {max}; max must be above min"
@@ -38,7 +39,7 @@ pub(super) fn number_op(op: &OpText) -> Result<NumberOp, Fault> {
             }
             NumberOp::MinMax { min: *min, range: max - min }
         }
-        OpText::Bucketize { boundaries } => {
+        OpText::Bucketize { boundaries: Some(boundaries), .. } => {
             let rising = boundaries.windows(2).all(|pair| matches!(pair, [low, high] if low < high));
             if boundaries.is_empty() || !rising || boundaries.iter().any(|boundary| boundary.is_nan()) {
                 return Err(Fault::new("bucketize needs one or more boundaries, each above the one before"));
@@ -52,7 +53,7 @@ pub(super) fn number_op(op: &OpText) -> Result<NumberOp, Fault> {
             let exponent = *exponent;
             if *signed { NumberOp::SignedPower { exponent } } else { NumberOp::Power { exponent } }
         }
-        OpText::Quantile { quantiles, output } => {
+        OpText::Quantile { quantiles: Some(quantiles), output, .. } => {
             let quantile = Quantile::new(quantiles, *output == QuantileOutput::Normal).ok_or_else(|| {
                 Fault::new("quantile needs two or more finite quantiles, none below the one before")
             })?;
@@ -60,6 +61,12 @@ pub(super) fn number_op(op: &OpText) -> Result<NumberOp, Fault> {
         }
         OpText::Cast { to: CastTo::Int } => NumberOp::ToInt,
         OpText::Cast { to: CastTo::Float } => NumberOp::ToFloat,
+        OpText::Standardize { .. }
+        | OpText::MinMax { .. }
+        | OpText::Bucketize { .. }
+        | OpText::Quantile { .. } => {
+            return Err(Fault::new(format!("{} needs {}, or fit = true", op_name(op), parameters(op))));
+        }
         _ => return Err(Fault::new(format!("{} takes no number", op_name(op)))),
     })
 }

@@ -1,11 +1,13 @@
 //! Compiles a feature's list of operations, checking what each takes and gives.
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use super::category::{HashFunction, Hasher};
 use super::compile_number::{id_policy, number_op};
 use super::compile_row::row_op;
 use super::compile_vocabulary::vocabulary;
+use super::fitted::is_unfitted;
 use super::hash::Buckets;
 use super::number::NumberOp;
 use super::ops_text::op_name;
@@ -14,7 +16,7 @@ use super::row_op::{RowOp, RowStep};
 use super::time::TimePart;
 use crate::spec::error::Fault;
 use crate::spec::model::ModelSpec;
-use crate::spec::text::{AgeUnit, FeatureText, FeatureType, HashName, HashText, OpText};
+use crate::spec::text::{AgeUnit, CastTo, FeatureText, FeatureType, HashName, HashText, OpText};
 
 /// What a feature's operations compile to.
 pub(super) struct Compiled {
@@ -26,6 +28,8 @@ pub(super) struct Compiled {
     /// Whether the result is a floating-point number rather than an integer.
     pub gives_float: bool,
     pub age: Option<(String, AgeUnit)>,
+    /// The first operation whose parameters are still to be fitted.
+    pub unfitted: Option<&'static str>,
 }
 
 impl Compiled {
@@ -105,7 +109,7 @@ pub(super) fn compile_ops(spec: &ModelSpec, text: &FeatureText) -> Result<Compil
         Some(list) => list.length.map_or(Width::Any, |length| Width::Exactly(length as usize)),
     };
     let (head, ops, row) = (Head::Number, Vec::new(), Vec::new());
-    let mut compiled = Compiled { head, ops, row, width, gives_float: false, age: None };
+    let mut compiled = Compiled { head, ops, row, width, gives_float: false, age: None, unfitted: None };
     for (index, op) in text.ops.iter().enumerate() {
         let step = Step { spec, text, op, first: index == 0, kind, width: compiled.width };
         kind = compile_step(&step, &mut compiled)
@@ -158,12 +162,15 @@ fn compile_step(step: &Step<'_>, out: &mut Compiled) -> Result<Kind, Fault> {
             step.refuse("a number; take hour, weekday, day, month, cycle or age of the timestamp first")
         }
         _ => {
-            let op = number_op(step.op)?;
-            let gives = match op {
-                NumberOp::Bucketize { .. } | NumberOp::ToInt => Kind::Id,
+            let gives = match step.op {
+                OpText::Bucketize { .. } | OpText::Cast { to: CastTo::Int } => Kind::Id,
                 _ => Kind::Float,
             };
-            out.push(op);
+            if is_unfitted(step.spec, step.op) {
+                out.unfitted.get_or_insert(op_name(step.op));
+            } else {
+                out.push(number_op(step.op)?);
+            }
             Ok(gives)
         }
     }
@@ -178,7 +185,12 @@ fn head_op(step: &Step<'_>, out: &mut Compiled) -> Result<Option<Kind>, Fault> {
             Kind::Id
         }
         (OpText::Vocab { .. }, Kind::Int | Kind::Text) if first => {
-            out.head = Head::Vocab(vocabulary(spec, text, op)?);
+            if is_unfitted(spec, op) {
+                out.unfitted = Some(op_name(op));
+                out.head = Head::Tally(Arc::default());
+            } else {
+                out.head = Head::Vocab(vocabulary(spec, text, op)?);
+            }
             Kind::Id
         }
         (OpText::Hash(_) | OpText::Vocab { .. }, _) => return step.refuse("an int, text or bytes as sent"),

@@ -10,7 +10,7 @@ const MAX_OOV_BUCKETS: u64 = 1 << 62;
 
 /// The vocabulary of a `vocab` operation on values of the feature's type.
 pub(super) fn vocabulary(spec: &ModelSpec, text: &FeatureText, op: &OpText) -> Result<Vocabulary, Fault> {
-    let OpText::Vocab { values, file, oov_buckets, ints } = op else {
+    let OpText::Vocab { values, file, oov_buckets, ints, .. } = op else {
         return Err(Fault::new("not a vocabulary"));
     };
     let lines = match (values, file) {
@@ -25,7 +25,7 @@ pub(super) fn vocabulary(spec: &ModelSpec, text: &FeatureText, op: &OpText) -> R
             })
             .collect::<Result<Vec<_>, _>>()?,
         (None, Some(file)) => vocabulary_file(spec, file)?,
-        _ => return Err(Fault::new("vocab needs either values or file")),
+        _ => return Err(Fault::new("vocab needs either values or file, or fit = true")),
     };
     if lines.is_empty() {
         return Err(Fault::new("vocab is empty; it needs at least one value"));

@@ -10,6 +10,8 @@ pub enum DefaultValue {
     Doubles(Vec<[u8; 8]>),
     Ints(Vec<[u8; 8]>),
     Texts(Vec<Vec<u8>>),
+    /// The time of the request.
+    Now,
 }
 
 impl DefaultValue {
@@ -20,6 +22,11 @@ impl DefaultValue {
             (None, Some(_)) if !fixed => Vec::new(),
             (None, _) => return Ok(None),
             (Some(toml::Value::String(word)), _) if word == "error" => return Ok(None),
+            (Some(toml::Value::String(word)), None)
+                if word == "now" && text.kind == FeatureType::Timestamp =>
+            {
+                return Ok(Some(Self::Now));
+            }
             (Some(toml::Value::Array(values)), Some(_)) => values.clone(),
             (Some(value), None) => vec![value.clone()],
             (Some(value), Some(_)) => {
@@ -69,11 +76,12 @@ impl DefaultValue {
         })
     }
 
-    /// Calls `with` with the default as a caller's cell.
+    /// Calls `with` with the default as a caller's cell; of `Now` with 1970, which stands in until a request comes.
     pub fn with_cell<T>(&self, with: impl FnOnce(Cell<'_>) -> T) -> T {
         match self {
             Self::Doubles(values) => with(Cell::Doubles(values)),
             Self::Ints(values) => with(Cell::Ints(values)),
+            Self::Now => with(Cell::Ints(&[[0; 8]])),
             Self::Texts(values) => {
                 let values: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
                 with(Cell::Texts(&values))

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::builder::Builder;
 use super::cell::Cell;
+use super::clock::Clock;
 use super::fault::{FaultKind, Place, RowsError};
 use super::program::{Bits, FieldShape, Program};
 use super::rows::RowBlock;
@@ -14,14 +15,33 @@ use crate::wire::entry_key::EntryKey;
 use crate::wire::example::{FeatureValues, Visitor, visit_features};
 
 /// The template of a request's rows: the model's defaults with the context's features put in.
-pub fn template<'p>(program: &'p Program, context: Option<&[u8]>) -> Result<Cow<'p, Template>, RowsError> {
-    let Some(context) = context else { return Ok(Cow::Borrowed(&program.template)) };
-    let mut builder = Builder::new(program, Cow::Borrowed(&program.template), 1);
+pub fn template<'p>(
+    program: &'p Program,
+    context: Option<&[u8]>,
+    clock: Clock,
+) -> Result<Cow<'p, Template>, RowsError> {
+    let base = Template::at(program, clock)?;
+    let Some(context) = context else { return Ok(base) };
+    with_context(program, base, |builder, seen| {
+        put_example(builder, program, seen, Place::Context, Reader::new(context))
+    })
+}
+
+/// A template with a context in it, whose features `put` puts into a row.
+pub(super) fn with_context<'p>(
+    program: &'p Program,
+    base: Cow<'p, Template>,
+    put: impl FnOnce(&mut Builder<'p>, &mut Bits) -> Result<(), RowsError>,
+) -> Result<Cow<'p, Template>, RowsError> {
+    let required = base.required.clone();
+    let mut builder = Builder::of_template(program, base);
     let mut seen = Bits::new(program.fields.len());
-    builder.add_rows(1);
-    put_example(&mut builder, program, &mut seen, Place::Context, Reader::new(context))?;
+    put(&mut builder, &mut seen)?;
     builder.leave_out_unseen(&seen);
-    Ok(Cow::Owned(builder.into_template(seen)))
+    if let Some((_, name, kind)) = builder.unequal_weights(|field| seen.contains(field)) {
+        return Err(RowsError::feature(Place::Context, name.as_bytes(), kind));
+    }
+    Ok(Cow::Owned(builder.into_template(seen, required)))
 }
 
 /// Decodes one row a message.
@@ -36,17 +56,18 @@ pub fn decode(
         builder.add_rows(1);
         seen.clear();
         put_example(&mut builder, program, &mut seen, Place::Example(row), *example)?;
-        if let Some(field) = program.required.first_missing(&seen, builder.given()) {
-            return Err(RowsError::feature(Place::Example(row), program.name(field), FaultKind::Missing));
+        if let Some(field) = builder.first_missing(&seen) {
+            return Err(missing(program, Place::Example(row), field));
         }
         builder.leave_out_unseen(&seen);
     }
     finish(builder, Place::Example)
 }
 
-/// Rows of defaults.
+/// Rows of defaults, each with per-request values of its own. The time of the request is 1970.
 pub fn defaults(program: &Program, rows: usize) -> Result<RowBlock, RowsError> {
     let mut builder = Builder::new(program, Cow::Borrowed(&program.template), rows);
+    builder.unshare();
     let nothing = Bits::new(program.fields.len());
     builder.add_rows(rows);
     for _ in 0..rows {
@@ -143,6 +164,14 @@ fn is_empty(values: FeatureValues<'_>) -> bool {
         }
         FeatureValues::Element(_) => false,
     }
+}
+
+/// A row lacks a field without which it cannot be.
+#[cold]
+pub(super) fn missing(program: &Program, place: Place, field: usize) -> RowsError {
+    let is_now = program.now.iter().any(|(now, _)| *now == field) && !program.required.contains(field);
+    let kind = if is_now { FaultKind::NoRequestTime } else { FaultKind::Missing };
+    RowsError::feature(place, program.name(field), kind)
 }
 
 /// A name that the model does not have.

@@ -23,6 +23,14 @@ pub enum FaultKind {
         came: usize,
     },
     Missing,
+    /// A timestamp that is the request's time unless sent, where there is no request.
+    NoRequestTime,
+    /// Not as many values as the list that they weigh.
+    Weights {
+        of: String,
+        expected: u32,
+        came: u32,
+    },
     Twice,
     InContextToo,
     Unknown {
@@ -93,6 +101,12 @@ impl fmt::Display for FaultKind {
                 write!(out, "must have at most {limit} values, but {came} came")
             }
             Self::Missing => out.write_str("is missing and has no default"),
+            Self::NoRequestTime => out.write_str(
+                "is missing; its default is the time of the request, and here is none: give it in the rows or the context",
+            ),
+            Self::Weights { of, expected, came } => {
+                write!(out, "must have as many values as `{of}`, {expected}, but {came} came")
+            }
             Self::Twice => out.write_str("is there twice; send it once"),
             Self::InContextToo => out.write_str("is in the context and in the row; send it in one of them"),
             Self::Unknown { nearest: Some(name) } => {

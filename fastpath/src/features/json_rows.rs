@@ -9,7 +9,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::builder::Builder;
-use super::examples::{finish, unknown};
+use super::clock::Clock;
+use super::examples::{finish, missing, unknown, with_context};
 use super::fault::{Fault, FaultKind, Place, RowsError};
 use super::json_values::Values;
 use super::program::{Bits, FieldShape, Program};
@@ -17,48 +18,62 @@ use super::rows::RowBlock;
 use super::template::Template;
 
 /// The template of a request's rows: the model's defaults with the context's features put in.
-pub fn template<'p>(program: &'p Program, context: Option<&str>) -> Result<Cow<'p, Template>, RowsError> {
-    let Some(context) = context else { return Ok(Cow::Borrowed(&program.template)) };
-    let mut builder = Builder::new(program, Cow::Borrowed(&program.template), 1);
-    let mut seen = Bits::new(program.fields.len());
-    builder.add_rows(1);
-    put_object((&mut builder, program, &mut seen), Place::Context, context)?;
-    builder.leave_out_unseen(&seen);
-    Ok(Cow::Owned(builder.into_template(seen)))
+pub fn template<'p>(
+    program: &'p Program,
+    context: Option<&str>,
+    clock: Clock,
+) -> Result<Cow<'p, Template>, RowsError> {
+    let base = Template::at(program, clock)?;
+    let Some(context) = context else { return Ok(base) };
+    let mut named = Bits::new(program.fields.len());
+    with_context(program, base, |builder, seen| {
+        Row { builder, program, named: &mut named, seen }.put(Place::Context, context)
+    })
 }
 
 /// Decodes one row a text.
-pub fn decode(program: &Program, template: Cow<'_, Template>, rows: &[&str]) -> Result<RowBlock, RowsError> {
-    let mut builder = Builder::new(program, template, rows.len());
-    let mut seen = Bits::new(program.fields.len());
-    for (row, text) in rows.iter().enumerate() {
+pub fn decode(program: &Program, template: Cow<'_, Template>, texts: &[&str]) -> Result<RowBlock, RowsError> {
+    let mut builder = Builder::new(program, template, texts.len());
+    let mut named = Bits::new(program.fields.len());
+    let mut seen = named.clone();
+    for (row, text) in texts.iter().enumerate() {
         builder.add_rows(1);
+        named.clear();
         seen.clear();
-        put_object((&mut builder, program, &mut seen), Place::Row(row), text)?;
-        if let Some(field) = program.required.first_missing(&seen, builder.given()) {
-            return Err(RowsError::feature(Place::Row(row), program.name(field), FaultKind::Missing));
+        let row_of = Row { builder: &mut builder, program, named: &mut named, seen: &mut seen };
+        row_of.put(Place::Row(row), text)?;
+        if let Some(field) = builder.first_missing(&seen) {
+            return Err(missing(program, Place::Row(row), field));
         }
         builder.leave_out_unseen(&seen);
     }
     finish(builder, Place::Row)
 }
 
-fn put_object(
-    (builder, program, seen): (&mut Builder<'_>, &Program, &mut Bits),
-    place: Place,
-    text: &str,
-) -> Result<(), RowsError> {
-    let mut fault = None;
-    let object = Object { builder, program, seen, place, fault: &mut fault };
-    serde_json::Deserializer::from_str(text).deserialize_any(object).map_err(|error| {
-        fault.unwrap_or_else(|| {
-            let (path, what) = match place {
-                Place::Row(row) => (format!("rows[{row}]"), format!("Row {row}")),
-                _ => ("context".to_owned(), "The context".to_owned()),
-            };
-            RowsError::request(path, format!("{what} cannot be read: {}.", reason(&error)))
+/// A row being filled.
+struct Row<'r, 'p> {
+    builder: &'r mut Builder<'p>,
+    program: &'r Program,
+    /// What it names, with a value or without.
+    named: &'r mut Bits,
+    /// What it has.
+    seen: &'r mut Bits,
+}
+
+impl Row<'_, '_> {
+    fn put(self, place: Place, text: &str) -> Result<(), RowsError> {
+        let mut fault = None;
+        let object = Object { row: self, place, fault: &mut fault };
+        serde_json::Deserializer::from_str(text).deserialize_any(object).map_err(|error| {
+            fault.unwrap_or_else(|| {
+                let (path, what) = match place {
+                    Place::Row(row) => (format!("rows[{row}]"), format!("Row {row}")),
+                    _ => ("context".to_owned(), "The context".to_owned()),
+                };
+                RowsError::request(path, format!("{what} cannot be read: {}.", reason(&error)))
+            })
         })
-    })
+    }
 }
 
 /// What a parser says, without the place in a text that is a part of the caller's.
@@ -80,9 +95,7 @@ pub fn is_half_a_pair(error: &impl fmt::Display) -> bool {
 
 /// One row, or the context.
 struct Object<'r, 'p> {
-    builder: &'r mut Builder<'p>,
-    program: &'r Program,
-    seen: &'r mut Bits,
+    row: Row<'r, 'p>,
     place: Place,
     /// Why it was given up, where the text itself is not to blame.
     fault: &'r mut Option<RowsError>,
@@ -96,46 +109,49 @@ impl<'de> Visitor<'de> for Object<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        let program = self.row.program;
         let mut previous = None;
         let mut values = Values::default();
         while let Some(Name(name)) = map.next_key_seed(Name::default())? {
-            let Some(index) = self.program.field(previous, name.as_bytes()) else {
-                if let Err(fault) = unknown(self.program, self.place, name.as_bytes()) {
+            let name = name.as_bytes();
+            let found = program.field(previous, name);
+            let Some((index, field)) = found.and_then(|index| Some((index, program.fields.get(index)?)))
+            else {
+                if let Err(fault) = unknown(program, self.place, name) {
                     return Err(self.give_up(fault));
                 }
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
             previous = Some(index);
-            let Some(field) = self.program.fields.get(index) else { continue };
+            if !self.row.named.insert(index) {
+                return Err(self.wrong(name, FaultKind::Twice));
+            }
             values.reset(field.kind);
             if let Err(error) = map.next_value_seed(&mut values) {
                 let unread = || FaultKind::Json { reason: reason(&error) }.into();
-                let kind = values.take_fault().unwrap_or_else(unread);
-                return Err(self.give_up(RowsError::feature(self.place, name.as_bytes(), kind)));
+                let kind: Fault = values.take_fault().unwrap_or_else(unread);
+                return Err(self.wrong(name, kind));
             }
             if values.is_null() || values.is_empty() && field.shape == FieldShape::Scalar {
                 // A scalar without a value is missing, as in TensorFlow.
                 continue;
             }
-            self.put(index, &values)
-                .map_err(|kind| self.give_up(RowsError::feature(self.place, name.as_bytes(), kind)))?;
+            self.row.seen.insert(index);
+            if self.row.builder.given().contains(index) {
+                return Err(self.wrong(name, FaultKind::InContextToo));
+            }
+            let row = if let Place::Row(row) = self.place { row } else { 0 };
+            let put = values.with_cell(|cell| self.row.builder.put(row, field, cell));
+            put.map_err(|kind| self.wrong(name, kind))?;
         }
         Ok(())
     }
 }
 
 impl Object<'_, '_> {
-    fn put(&mut self, index: usize, values: &Values<'_>) -> Result<(), Fault> {
-        let row = if let Place::Row(row) = self.place { row } else { 0 };
-        if !self.seen.insert(index) {
-            return Err(FaultKind::Twice.into());
-        }
-        if self.builder.given().contains(index) {
-            return Err(FaultKind::InContextToo.into());
-        }
-        let Some(field) = self.program.fields.get(index) else { return Ok(()) };
-        values.with_cell(|cell| self.builder.put(row, field, cell))
+    fn wrong<E: Error>(&mut self, name: &[u8], kind: impl Into<Fault>) -> E {
+        self.give_up(RowsError::feature(self.place, name, kind))
     }
 
     fn give_up<E: Error>(&mut self, fault: RowsError) -> E {

@@ -3,30 +3,51 @@
 use super::list_form::ListForm;
 use super::padding::Padding;
 use super::pipeline::Element;
-use super::program::{ColumnPlan, Target};
+use super::program::{ColumnForm, ColumnPlan, Target, WeightsOf};
 use crate::spec::InputSpec;
 use crate::spec::error::{Fault, nearest};
-use crate::spec::model::{PaddingOf, PaddingPart};
+use crate::spec::inputs::{PaddingPart, Role};
+use crate::spec::text::Keep;
 
 /// The inputs that carry data, in order, while features take their elements.
-pub(super) struct Layout(Vec<ColumnDraft>);
+pub(super) struct Layout {
+    drafts: Vec<Draft>,
+    /// Columns so far: one for each draft, and the further ones of jagged inputs.
+    columns: usize,
+}
 
-struct ColumnDraft {
+struct Draft {
     name: String,
     element: Element,
     dims: Option<Vec<i64>>,
+    role: Role,
+    per_request: bool,
+    /// Whether another input tells this one's padding from its values.
+    has_padding: bool,
     /// Elements of a row so far.
     width: usize,
-    jagged_by: Option<String>,
-    /// The input whose padding this one tells from its values.
-    padding_of: Option<PaddingOf>,
-    /// Whether another input tells this one's padding.
-    has_padding: bool,
+    /// The features of a jagged input.
+    jagged: Vec<Lists>,
+}
+
+/// One jagged feature's lists.
+struct Lists {
+    feature: String,
+    column: usize,
+    max: usize,
+    keep: Keep,
+}
+
+/// The columns of row blocks, and how inputs are made of them.
+pub(super) struct Finished {
+    pub columns: Vec<ColumnPlan>,
+    pub inputs: Vec<Vec<usize>>,
+    pub weights: Vec<WeightsOf>,
 }
 
 impl Layout {
     pub fn new(inputs: &[InputSpec]) -> Result<Self, Fault> {
-        let columns = inputs.iter().filter(|input| input.offsets_of.is_none()).map(|input| {
+        let drafts = inputs.iter().filter(|input| input.carries_data()).map(|input| {
             let element = Element::of(input.datatype).ok_or_else(|| {
                 Fault::new(format!(
                     "input `{}` has datatype {}, which features cannot fill; use FP32, FP64, FP16, BF16, INT64, INT32 or BOOL",
@@ -34,26 +55,28 @@ impl Layout {
                     input.datatype.name()
                 ))
             })?;
-            let is_told = |other: &InputSpec| {
-                other.padding_of.as_ref().is_some_and(|padding| padding.input == input.name)
-            };
-            Ok::<_, Fault>(ColumnDraft {
+            let is_told =
+                |other: &InputSpec| matches!(&other.role, Role::Padding { of, .. } if *of == input.name);
+            Ok::<_, Fault>(Draft {
                 name: input.name.clone(),
                 element,
                 dims: input.dims.clone(),
-                width: 0,
-                jagged_by: None,
-                padding_of: input.padding_of.clone(),
+                role: input.role.clone(),
+                per_request: input.per_request,
                 has_padding: inputs.iter().any(is_told),
+                width: 0,
+                jagged: Vec::new(),
             })
         });
-        columns.collect::<Result<_, _>>().map(Self)
+        let drafts = drafts.collect::<Result<Vec<_>, _>>()?;
+        let columns = drafts.len();
+        Ok(Self { drafts, columns })
     }
 
     fn place(&self, to: &str) -> Result<usize, Fault> {
-        let takes = |column: &&ColumnDraft| column.padding_of.is_none();
-        self.0.iter().position(|column| column.name == to && takes(&column)).ok_or_else(|| {
-            let names = self.0.iter().filter(takes).map(|column| column.name.as_str());
+        let takes = |draft: &&Draft| !matches!(draft.role, Role::Padding { .. });
+        self.drafts.iter().position(|draft| draft.name == to && takes(&draft)).ok_or_else(|| {
+            let names = self.drafts.iter().filter(takes).map(|draft| draft.name.as_str());
             let hint =
                 nearest(to, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
             Fault::new(format!("`to = \"{to}\"` names no [[input]] that features can fill{hint}"))
@@ -63,11 +86,16 @@ impl Layout {
     /// The element type of the input `to`.
     pub fn element(&self, to: &str) -> Result<Element, Fault> {
         let place = self.place(to)?;
-        Ok(self.0[place].element)
+        Ok(self.drafts[place].element)
     }
 
-    /// Takes the next elements of each row of the input, or the whole of a jagged one. `width` is how many where the form
-    /// does not say.
+    /// Whether a request may have the input `to` once.
+    pub fn is_per_request(&self, to: &str) -> bool {
+        self.drafts.iter().any(|draft| draft.name == to && draft.per_request)
+    }
+
+    /// Takes the next elements of each row of the input, or the next lists of a jagged one. `width` is how many where the
+    /// form does not say.
     pub fn take(
         &mut self,
         to: &str,
@@ -76,26 +104,26 @@ impl Layout {
         width: Option<usize>,
     ) -> Result<Target, Fault> {
         let column = self.place(to)?;
-        let draft = &mut self.0[column];
-        let taken = draft.jagged_by.is_some() || (draft.width > 0 && matches!(form, ListForm::Jagged { .. }));
-        if taken {
-            return Err(Fault::new(format!(
-                "feature `{feature}` cannot go to `{to}`: a jagged input takes exactly one feature"
-            )));
-        }
+        let draft = &mut self.drafts[column];
+        let refuse = |why: &str| Err(Fault::new(format!("feature `{feature}` cannot go to `{to}`: {why}")));
         if draft.has_padding && (draft.width > 0 || !matches!(form, ListForm::Padded { .. })) {
-            return Err(Fault::new(format!(
-                "feature `{feature}` cannot go to `{to}`: an input that another has as lengths_of or mask_of takes exactly one padded list"
-            )));
+            return refuse(
+                "an input that another has as lengths_of or mask_of takes exactly one padded list, or jagged ones and lengths_of",
+            );
         }
         let width = match form {
-            ListForm::Jagged { .. } => {
-                draft.jagged_by = Some(feature.to_owned());
-                0
+            ListForm::Jagged { max, keep } if draft.width == 0 => {
+                let column = if draft.jagged.is_empty() { column } else { self.columns };
+                self.columns += usize::from(!draft.jagged.is_empty());
+                draft.jagged.push(Lists { feature: feature.to_owned(), column, max: *max, keep: *keep });
+                return Ok(Target { column, offset_bytes: 0, offset: 0, width: 0 });
+            }
+            _ if !draft.jagged.is_empty() || matches!(form, ListForm::Jagged { .. }) => {
+                return refuse("an input takes jagged lists or none");
             }
             ListForm::Fixed { length } => width.unwrap_or(*length),
             ListForm::Padded { max, .. } => *max,
-            ListForm::Scalar | ListForm::Together { .. } => width.unwrap_or(1),
+            _ => width.unwrap_or(1),
         };
         let offset = draft.width;
         draft.width += width;
@@ -104,54 +132,100 @@ impl Layout {
 
     /// Takes the tensors that tell the padding of the list in the input `to`, `max` columns wide, from its values.
     pub fn take_padding(&mut self, to: &str, max: usize) -> Box<[Padding]> {
-        let padding = self.0.iter_mut().enumerate().filter_map(|(column, draft)| {
-            let part = draft.padding_of.as_ref().filter(|padding| padding.input == to)?.part;
+        let padding = self.drafts.iter_mut().enumerate().filter_map(|(column, draft)| {
+            let Role::Padding { part, of } = &draft.role else { return None };
+            if of != to {
+                return None;
+            }
             draft.width = match part {
                 PaddingPart::Lengths => 1,
                 PaddingPart::Mask => max,
             };
             let target = Target { column, offset_bytes: 0, offset: 0, width: draft.width };
-            Some(Padding { part, element: draft.element, target })
+            Some(Padding { part: *part, element: draft.element, target })
         });
         padding.collect()
     }
 
     /// How the tensors are laid out once every feature has taken its elements.
-    pub fn finish(self, inputs: &[InputSpec]) -> Result<Vec<ColumnPlan>, Fault> {
-        let columns = self.0.iter().map(column_plan).collect::<Result<Vec<_>, _>>()?;
-        check_offsets(inputs, &columns)?;
-        Ok(columns)
+    pub fn finish(self, inputs: &[InputSpec]) -> Result<Finished, Fault> {
+        let weights = self.weights()?;
+        let weighed = |column: usize| {
+            weights.iter().any(|pair: &WeightsOf| pair.weights == column || pair.values == column)
+        };
+        let (mut columns, mut further) = (Vec::new(), Vec::new());
+        for (place, draft) in self.drafts.iter().enumerate() {
+            check_lists(inputs, draft)?;
+            let plan = |form| ColumnPlan { form, per_request: draft.per_request };
+            let Some((_, more)) = draft.jagged.split_first() else {
+                columns.push(plan(fixed_form(draft)?));
+                continue;
+            };
+            columns.push(plan(ColumnForm::Jagged { weighed: weighed(place) }));
+            let jagged = |lists: &Lists| ColumnForm::Jagged { weighed: weighed(lists.column) };
+            further.extend(more.iter().map(|lists| (lists.column, plan(jagged(lists)))));
+        }
+        further.sort_by_key(|(column, _)| *column);
+        columns.extend(further.into_iter().map(|(_, plan)| plan));
+        let of_draft = |(place, draft): (usize, &Draft)| match draft.jagged.as_slice() {
+            [] => vec![place],
+            lists => lists.iter().map(|lists| lists.column).collect(),
+        };
+        let inputs = self.drafts.iter().enumerate().map(of_draft).collect();
+        Ok(Finished { columns, inputs, weights })
+    }
+
+    /// The columns that weigh others, feature by feature.
+    fn weights(&self) -> Result<Vec<WeightsOf>, Fault> {
+        let mut pairs = Vec::new();
+        for draft in &self.drafts {
+            let Role::Weights { of } = &draft.role else { continue };
+            let name = &draft.name;
+            let values = &self.drafts[self.place(of)?];
+            if draft.jagged.is_empty() || draft.jagged.len() != values.jagged.len() {
+                return Err(Fault::new(format!(
+                    "input `{name}` weighs `{of}`, so it needs as many jagged features, in the same order: \
+                     {}, not {}",
+                    values.jagged.len(),
+                    draft.jagged.len()
+                )));
+            }
+            for (weights, values) in draft.jagged.iter().zip(&values.jagged) {
+                if (weights.max, weights.keep) != (values.max, values.keep) {
+                    return Err(Fault::new(format!(
+                        "feature `{}` weighs `{}`, so their lists need the same max and keep",
+                        weights.feature, values.feature
+                    )));
+                }
+                pairs.push(WeightsOf {
+                    weights: weights.column,
+                    values: values.column,
+                    weights_feature: weights.feature.clone(),
+                    values_feature: values.feature.clone(),
+                });
+            }
+        }
+        Ok(pairs)
     }
 }
 
-fn column_plan(column: &ColumnDraft) -> Result<ColumnPlan, Fault> {
-    let ColumnDraft { name, element, dims, width, jagged_by, padding_of, .. } = column;
-    if jagged_by.is_some() {
-        return match dims {
-            None => Ok(ColumnPlan::Jagged),
-            Some(_) => Err(Fault::new(format!("input `{name}` is jagged, so dims must be left out"))),
-        };
-    }
-    if let Some(PaddingOf { part, input }) = padding_of {
-        let dims = match part {
-            PaddingPart::Lengths => Vec::new(),
-            PaddingPart::Mask => vec![*width as i64],
-        };
-        return if *width > 0 {
-            Ok(ColumnPlan::Fixed { row_bytes: width * element.size_bytes(), dims })
-        } else {
-            Err(Fault::new(format!(
-                "input `{name}` has {} = \"{input}\", but no padded list goes to `{input}`",
+fn fixed_form(draft: &Draft) -> Result<ColumnForm, Fault> {
+    let Draft { name, element, dims, role, width, .. } = draft;
+    let full = match role {
+        Role::Padding { part, of } if *width == 0 => {
+            return Err(Fault::new(format!(
+                "input `{name}` has {} = \"{of}\", but no padded list goes to `{of}`",
                 part.key()
-            )))
-        };
-    }
-    if *width == 0 {
-        return Err(Fault::new(format!(
-            "input `{name}` is filled by no feature; name it in some feature's `to`"
-        )));
-    }
-    let full = vec![*width as i64];
+            )));
+        }
+        _ if *width == 0 => {
+            return Err(Fault::new(format!(
+                "input `{name}` is filled by no feature; name it in some feature's `to`"
+            )));
+        }
+        Role::Padding { part: PaddingPart::Lengths, .. } => Vec::new(),
+        _ => vec![*width as i64],
+    };
     let dims = match dims {
         None => full,
         Some(dims) if *dims == full || (dims.is_empty() && *width == 1) => dims.clone(),
@@ -161,29 +235,24 @@ fn column_plan(column: &ColumnDraft) -> Result<ColumnPlan, Fault> {
             )));
         }
     };
-    Ok(ColumnPlan::Fixed { row_bytes: width * element.size_bytes(), dims })
+    Ok(ColumnForm::Fixed { row_bytes: width * element.size_bytes(), dims })
 }
 
-/// Every jagged input has offsets, and offsets belong to a jagged input.
-fn check_offsets(inputs: &[InputSpec], columns: &[ColumnPlan]) -> Result<(), Fault> {
-    let data = inputs.iter().filter(|input| input.offsets_of.is_none());
-    for (input, plan) in data.zip(columns) {
-        let offsets = inputs.iter().filter(|other| other.offsets_of.as_ref() == Some(&input.name)).count();
-        match (plan, offsets) {
-            (ColumnPlan::Jagged, 1) | (ColumnPlan::Fixed { .. }, 0) => {}
-            (ColumnPlan::Jagged, _) => {
-                return Err(Fault::new(format!(
-                    "input `{0}` is jagged, so exactly one other [[input]] must have offsets_of = \"{0}\"",
-                    input.name
-                )));
-            }
-            (ColumnPlan::Fixed { .. }, _) => {
-                return Err(Fault::new(format!(
-                    "input `{0}` is not jagged, so no input can have offsets_of = \"{0}\"",
-                    input.name
-                )));
-            }
+/// A jagged input has offsets or lengths and no dims, and those belong to a jagged input.
+fn check_lists(inputs: &[InputSpec], draft: &Draft) -> Result<(), Fault> {
+    let name = &draft.name;
+    let divided = inputs.iter().find(|other| other.lists_of() == Some(name));
+    match (draft.jagged.is_empty(), divided) {
+        (false, _) if draft.dims.is_some() => {
+            Err(Fault::new(format!("input `{name}` is jagged, so dims must be left out")))
         }
+        (false, None) if draft.role == Role::Values => Err(Fault::new(format!(
+            "input `{name}` is jagged, so another [[input]] must have offsets_of or lengths_of = \"{name}\""
+        ))),
+        (true, Some(input)) => Err(Fault::new(format!(
+            "input `{name}` is not jagged, so `{}` cannot have offsets_of = \"{name}\"",
+            input.name
+        ))),
+        _ => Ok(()),
     }
-    Ok(())
 }

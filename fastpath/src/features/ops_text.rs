@@ -10,7 +10,8 @@ use crate::spec::text::{
 };
 
 /// The operation's key in model.toml.
-pub(super) fn op_name(op: &OpText) -> &'static str {
+#[must_use]
+pub fn op_name(op: &OpText) -> &'static str {
     match op {
         OpText::Clip { .. } => "clip",
         OpText::Log1p {} => "log1p",
@@ -54,20 +55,31 @@ pub fn operations(text: &FeatureText, pipeline: &Pipeline) -> Vec<String> {
 fn operation(op: &OpText, pipeline: &Pipeline) -> String {
     let name = op_name(op);
     match op {
-        OpText::Clip { min, max } => format!("{name}{}", bounds(*min, *max)),
+        OpText::Clip { min: None, max: None, fit: Some(_) } => format!("{name}, not fitted yet"),
+        OpText::Clip { min, max, .. } => format!("{name}{}", bounds(*min, *max)),
         OpText::Scale { mul, add } if *add == 0.0 => format!("{name} × {}", number(*mul)),
         OpText::Scale { mul, add } => format!("{name} × {}{}", number(*mul), signed(&number(*add))),
-        OpText::Standardize { mean, std } => format!("{name} mean {} std {}", number(*mean), number(*std)),
-        OpText::MinMax { min, max } => format!("{name}{}", bounds(Some(*min), Some(*max))),
+        OpText::Standardize { mean: Some(mean), std: Some(std), .. } => {
+            format!("{name} mean {} std {}", number(*mean), number(*std))
+        }
+        OpText::MinMax { min: Some(min), max: Some(max), .. } => {
+            format!("{name}{}", bounds(Some(*min), Some(*max)))
+        }
         OpText::Power { exponent, signed } => {
             format!("{}{name} {}", if *signed { "signed " } else { "" }, number(*exponent))
         }
-        OpText::Quantile { quantiles, output } => {
+        OpText::Quantile { quantiles: Some(quantiles), output, .. } => {
             let output = if *output == QuantileOutput::Normal { "normal" } else { "uniform" };
             format!("{name} of {} to {output}", quantiles.len())
         }
         OpText::Cast { to } => format!("{name} to {}", if *to == CastTo::Int { "int" } else { "float" }),
-        OpText::Bucketize { boundaries } => format!("{name} at {}", numbers(boundaries)),
+        OpText::Bucketize { boundaries: Some(boundaries), .. } => {
+            format!("{name} at {}", numbers(boundaries))
+        }
+        OpText::Standardize { .. }
+        | OpText::MinMax { .. }
+        | OpText::Quantile { .. }
+        | OpText::Bucketize { .. } => format!("{name}, not fitted yet"),
         OpText::Vocab { .. } | OpText::Hash(_) | OpText::Identity { .. } | OpText::Offset { .. } => {
             id_text(op, pipeline)
         }

@@ -4,7 +4,7 @@ use super::number::Number;
 use super::pipeline::Element;
 use super::place::Buffer;
 use super::program::Target;
-use crate::spec::model::PaddingPart;
+use crate::spec::inputs::PaddingPart;
 
 /// One such tensor of a padded list.
 #[derive(Clone, Debug)]

@@ -1,5 +1,7 @@
 //! What one `[[feature]]` does to each of its values, from the value as sent to the tensor's element.
 
+use std::sync::Arc;
+
 use half::{bf16, f16};
 
 use super::category::{HashFunction, Hasher, Vocabulary};
@@ -7,6 +9,7 @@ use super::fault::{Fault, FaultKind};
 use super::hash::murmur3_32;
 use super::number::{Number, NumberOp};
 use super::row_op::{self, Numbers, RowStep};
+use super::tally::Tally;
 use super::time::{TimePart, milliseconds};
 use crate::spec::text::TimeUnit;
 use crate::wire::Datatype;
@@ -28,6 +31,8 @@ pub enum Head {
     Number,
     Hash(Hasher),
     Vocab(Vocabulary),
+    /// A vocabulary that is still to be fitted.
+    Tally(Arc<Tally>),
     Time(TimePart, TimeUnit),
     /// The signed hash of text that `feature_hasher` makes a column and a sign of.
     SignedHash,
@@ -162,6 +167,7 @@ impl Pipeline {
             Head::Number | Head::SignedHash => value,
             Head::Hash(hasher) => hasher.int(value),
             Head::Vocab(vocabulary) => vocabulary.int(value)?,
+            Head::Tally(tally) => tally.int(value),
             Head::Time(part, unit) => return self.number(part.of(milliseconds(value, *unit))),
         });
         self.number(number)
@@ -173,6 +179,7 @@ impl Pipeline {
         let id = match &self.head {
             Head::Hash(hasher) => hasher.bytes(value),
             Head::Vocab(vocabulary) => vocabulary.text(value)?,
+            Head::Tally(tally) => tally.text(value),
             Head::SignedHash => i64::from(murmur3_32(value, 0).cast_signed()),
             // `length` looks at no value; the compiler lets no other text in here.
             Head::Number | Head::Time(..) => 0,

@@ -7,6 +7,7 @@ use super::list_form::ListForm;
 use super::number::Number;
 use super::pipeline::Pipeline;
 use super::program::{Field, MAX_LIST, Target, Use};
+use super::template::TemplateColumn;
 use super::time::milliseconds;
 use crate::spec::text::{FeatureType, Keep};
 use crate::wire::reader::is_text;
@@ -14,8 +15,16 @@ use crate::wire::reader::is_text;
 /// One tensor's data while rows are being filled.
 #[derive(Debug)]
 pub(super) enum Buffer {
-    Fixed { row_bytes: usize, data: Vec<u8> },
-    Jagged { values: Vec<u8>, lengths: Vec<u32> },
+    Fixed {
+        row_bytes: usize,
+        data: Vec<u8>,
+    },
+    /// `sent`: how many values each list had before it was cut, where other lists must be as long.
+    Jagged {
+        values: Vec<u8>,
+        lengths: Vec<u32>,
+        sent: Option<Vec<u32>>,
+    },
 }
 
 impl Buffer {
@@ -37,6 +46,38 @@ impl Buffer {
                 data.get_mut(from..from + length).unwrap_or_default()
             }
             Self::Jagged { .. } => &mut [],
+        }
+    }
+
+    /// A row more of a jagged column, with the template's values.
+    #[inline]
+    pub fn push_default(&mut self, template: &TemplateColumn) {
+        if let (
+            Self::Jagged { values, lengths, sent },
+            TemplateColumn::Jagged { values: default, count, sent: sent_count, .. },
+        ) = (self, template)
+        {
+            values.extend_from_slice(default);
+            lengths.push(*count);
+            if let Some(sent) = sent {
+                sent.push(*sent_count);
+            }
+        }
+    }
+
+    /// A row more, the template's.
+    pub fn push_template(&mut self, template: &TemplateColumn) {
+        if let (Self::Fixed { data, .. }, TemplateColumn::Fixed(row)) = (&mut *self, template) {
+            data.extend_from_slice(row);
+        }
+        self.push_default(template);
+    }
+
+    /// How many values each row's list had; nothing where nobody asks.
+    pub fn sent(&self) -> &[u32] {
+        match self {
+            Self::Jagged { sent: Some(sent), .. } => sent,
+            _ => &[],
         }
     }
 }
@@ -158,7 +199,7 @@ impl Place<'_> {
                 pass(&mut values, count).map(|()| kept)
             }
             ListForm::Jagged { max, keep } => {
-                let Some((Buffer::Jagged { values: data, lengths }, _)) = buffer else { return Ok(0) };
+                let Some((Buffer::Jagged { values: data, lengths, sent }, _)) = buffer else { return Ok(0) };
                 let skip = skipped(count, *max, *keep)?;
                 let kept = (count - skip).min(*max);
                 let from = data.len();
@@ -171,6 +212,9 @@ impl Place<'_> {
                 pass(&mut values, count)?;
                 // At most MAX_LIST.
                 lengths.push(u32::try_from(kept).unwrap_or(u32::MAX));
+                if let Some(sent) = sent {
+                    sent.push(u32::try_from(count).unwrap_or(u32::MAX));
+                }
                 Ok(kept)
             }
         }
@@ -295,6 +339,7 @@ mod tests {
             slot: Some(0),
             range: None,
             quick: None,
+            per_request: false,
         };
         assert_eq!(slot_value(&field, Cell::Varints(&[1])), Ok(1));
         let refused = Err(FaultKind::NotBool { value: 7 }.into());

@@ -13,7 +13,7 @@ use super::pipeline::Pipeline;
 use super::quick::Quick;
 use super::range::Range as ValueRange;
 use super::template::Template;
-use crate::spec::error::nearest;
+use crate::spec::error::{Fault, nearest};
 pub use crate::spec::model::MAX_LIST;
 use crate::spec::text::{FeatureType, TimeUnit, UnknownFeatures};
 use crate::wire::entry_key::EntryKey;
@@ -30,12 +30,24 @@ pub struct Program {
     pub uses: Vec<Use>,
     /// What needs several features of a row, and so runs when the row is complete.
     pub late: Vec<Late>,
-    /// The tensors to fill, in the order of the inputs that carry data.
+    /// The columns of row blocks: one for each input that carries data, in their order, then one for each further
+    /// feature of a jagged input.
     pub columns: Vec<ColumnPlan>,
+    /// For each input that carries data, its columns, in the order of the features that fill them.
+    pub inputs: Vec<Vec<usize>>,
+    pub weights: Vec<WeightsOf>,
+    /// Whether some column is there once for a request that shares its values.
+    pub shares: bool,
+    /// Whether some column has lists.
+    pub jagged: bool,
     pub template: Template,
+    /// Fields, and the use of each, whose default is the time of the request.
+    pub now: Vec<(usize, usize)>,
     pub unknown: UnknownFeatures,
     /// Fields without which a row is refused.
     pub required: Bits,
+    /// A sentence for each feature with an operation that is still to be fitted; a program that has any serves nothing.
+    pub unfitted: Vec<Fault>,
     pub(super) names: HashMap<Box<[u8]>, u16, RandomState>,
     /// For each field, and for the beginning of a row, the field that came next the last time: the
     /// order on the wire is almost always that of the row before.
@@ -52,6 +64,8 @@ pub struct Field {
     pub unit: TimeUnit,
     pub shape: FieldShape,
     pub uses: Range<usize>,
+    /// Whether it reaches a column that a request may share among its rows.
+    pub per_request: bool,
     /// Where the row keeps the value for crosses and ages.
     pub slot: Option<usize>,
     /// What its values are held to.
@@ -115,11 +129,34 @@ pub enum Late {
     },
 }
 
-/// How a tensor is laid out.
+/// How a column is laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ColumnPlan {
-    Fixed { row_bytes: usize, dims: Vec<i64> },
-    Jagged,
+pub struct ColumnPlan {
+    pub form: ColumnForm,
+    /// Whether a request that shares its values among its rows has one row of it.
+    pub per_request: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ColumnForm {
+    Fixed {
+        row_bytes: usize,
+        dims: Vec<i64>,
+    },
+    /// The lists of one feature. `weighed`: other lists must be as long.
+    Jagged {
+        weighed: bool,
+    },
+}
+
+/// A column whose lists are as long as those of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeightsOf {
+    pub weights: usize,
+    pub values: usize,
+    /// The names of the features that fill them.
+    pub weights_feature: String,
+    pub values_feature: String,
 }
 
 impl Program {

@@ -33,7 +33,9 @@ impl Quick {
     /// None where the field needs the general way.
     #[must_use]
     pub fn of(field: &Field, uses: &[Use]) -> Option<Self> {
-        let ([only], None, None) = (uses, field.slot, &field.range) else { return None };
+        let ([only], None, None, false) = (uses, field.slot, &field.range, field.per_request) else {
+            return None;
+        };
         let plain = !only.late && only.padding.is_empty() && only.pipeline.row.is_empty();
         let target = only.target.filter(|_| plain)?;
         match (field.kind, &only.list) {
@@ -94,7 +96,7 @@ impl Quick {
                 let (ids, padding) = out.split_at_mut((values.len() - skip).min(*max));
                 padding.fill(*pad);
                 ids.copy_from_slice(values.get(skip..skip + ids.len()).unwrap_or_default());
-                hash.apply(ids);
+                hash.hash_all(ids);
                 Ok(true)
             }
             (Self::Ints { target, max, pad, hash, .. }, Cell::Varints(values)) => {
@@ -109,7 +111,7 @@ impl Quick {
                 if gathered.is_some() {
                     unhashed.push(target.column, from, 8 * count, *hash);
                 } else {
-                    hash.apply(ids);
+                    hash.hash_all(ids);
                 }
                 Ok(true)
             }

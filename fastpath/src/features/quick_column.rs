@@ -115,7 +115,7 @@ fn put_lists<'a>(
     lists: &Lists,
 ) -> bool {
     let mut ids: SmallVec<[[u8; 8]; FEW]> = SmallVec::from_slice(values);
-    lists.hash.apply(&mut ids);
+    lists.hash.hash_all(&mut ids);
     let mut rest = ids.as_slice();
     for (row, out) in rows.enumerate() {
         let Some((list, behind)) = rest.split_at_checked(column.count(row)) else { return false };

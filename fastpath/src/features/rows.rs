@@ -12,6 +12,8 @@ pub type Dims = SmallVec<[i64; 2]>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RowBlock {
     pub rows: usize,
+    /// Rows of each column of a per-request input: 1 where the request shares its values among its rows, else `rows`.
+    pub groups: usize,
     pub columns: SmallVec<[Column; 1]>,
     /// Blocks with equal keys have equal row shapes and may share a batch; 0 where the model fixes
     /// every dimension.

@@ -4,14 +4,16 @@
 use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher};
 
+use super::clock::Clock;
 use super::columns::{Parsed, Texts, Values, fill};
 use super::fault::{FaultKind, Place, RowsError};
 use super::program::{FieldShape, Program};
 use super::rows::{Column, Dims, RowBlock};
+use super::template::Template;
 use smallvec::SmallVec;
 
+use crate::spec::InputSpec;
 use crate::spec::error::nearest;
-use crate::spec::model::InputSpec;
 use crate::spec::text::FeatureType;
 use crate::wire::Datatype;
 use crate::wire::infer_request::{InferRequest, InputTensor};
@@ -21,7 +23,8 @@ use crate::wire::tensor_contents::append_raw;
 /// Decodes requests to a model without features.
 pub fn decode_inputs(inputs: &[InputSpec], request: &InferRequest<'_>) -> Result<RowBlock, RowsError> {
     check_raw_count(request)?;
-    let mut block = RowBlock { rows: 0, columns: SmallVec::with_capacity(inputs.len()), shape_key: 0 };
+    let mut block =
+        RowBlock { rows: 0, groups: 0, columns: SmallVec::with_capacity(inputs.len()), shape_key: 0 };
     let mut key = foldhash::fast::FixedState::default().build_hasher();
     let mut any_size = false;
     for (index, spec) in inputs.iter().enumerate() {
@@ -47,6 +50,7 @@ pub fn decode_inputs(inputs: &[InputSpec], request: &InferRequest<'_>) -> Result
     if request.inputs.len() > inputs.len() {
         refuse_surplus(request, inputs.iter().map(|spec| spec.name.as_str()))?;
     }
+    block.groups = block.rows;
     if any_size {
         block.shape_key = key.finish() | 1;
     }
@@ -58,6 +62,7 @@ pub fn decode_inputs(inputs: &[InputSpec], request: &InferRequest<'_>) -> Result
 pub fn decode_features(
     program: &Program,
     request: &InferRequest<'_>,
+    clock: Clock,
     check_rows: impl FnOnce(usize) -> Result<(), RowsError>,
 ) -> Result<RowBlock, RowsError> {
     check_raw_count(request)?;
@@ -96,7 +101,7 @@ pub fn decode_features(
             })
         })
         .collect::<Result<_, RowsError>>()?;
-    fill(program, Cow::Borrowed(&program.template), rows, &columns)
+    fill(program, Template::at(program, clock)?, rows, &columns)
 }
 
 /// Rows of zeros; a dimension of any size is 1.
@@ -107,7 +112,7 @@ pub fn zeros(inputs: &[InputSpec], rows: usize) -> RowBlock {
         let elements = dims.iter().map(|dim| usize::try_from(*dim).unwrap_or(1)).product::<usize>();
         Column::Fixed { data: vec![0; rows * elements * input.datatype.size_bytes()], dims }
     };
-    RowBlock { rows, columns: inputs.iter().map(column).collect(), shape_key: 0 }
+    RowBlock { rows, groups: rows, columns: inputs.iter().map(column).collect(), shape_key: 0 }
 }
 
 /// The datatypes in which a feature may come.

@@ -41,7 +41,7 @@ impl Unhashed {
             let (words, _) = data.get_mut(run.from..run.until).unwrap_or_default().as_chunks_mut();
             for block in words.chunks_mut(BLOCK) {
                 join_groups(block);
-                run.hash.apply(block);
+                run.hash.hash_all(block);
             }
         }
     }

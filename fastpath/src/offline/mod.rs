@@ -5,9 +5,15 @@
 //! have the decoders that serve read them, so that there is no second formula that could differ.
 
 mod arrow_cells;
+pub mod fit;
+mod found;
+mod moments;
+mod probe;
+mod quantiles;
 pub mod table;
 pub mod transform;
 pub mod work;
+mod written;
 
 pub use table::{Columns, Table};
 pub use work::{Stopped, Work};

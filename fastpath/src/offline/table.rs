@@ -9,7 +9,7 @@ use super::arrow_cells::Cells;
 use crate::features::examples::unknown;
 use crate::features::fault::Place;
 use crate::features::template::Template;
-use crate::features::{Program, RowBlock, RowsError, columns, examples};
+use crate::features::{Clock, Program, RowBlock, RowsError, columns, examples};
 use crate::spec::text::TimeUnit;
 use crate::wire::Reader;
 
@@ -118,7 +118,7 @@ impl<R: AsRef<[u8]>> Table<R> {
         program: &'t Program,
         context: Option<&[u8]>,
     ) -> Result<Rows<'t, R>, RowsError> {
-        let template = examples::template(program, context)?;
+        let template = examples::template(program, context, Clock::None)?;
         let form = match self {
             Self::Columns(columns) => Form::Columns(columns.known(program)?),
             Self::Records(records) => Form::Records(records),

@@ -53,6 +53,7 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<array::Array>()?;
     module.add_class::<table::PyTable>()?;
     module.add_function(wrap_pyfunction!(offline::transform_table, module)?)?;
+    module.add_function(wrap_pyfunction!(offline::fit_table, module)?)?;
     module.add_class::<engine::PyEngine>()?;
     module.add_class::<statistics::VersionStatistics>()?;
     module.add_class::<calls::Calls>()?;

@@ -16,6 +16,7 @@ pub struct ProgramLine {
     operands: Vec<String>,
     tensor: Option<String>,
     columns: Option<(usize, usize)>,
+    key: Option<usize>,
     padding: Vec<String>,
 }
 
@@ -30,9 +31,10 @@ impl ProgramLine {
             operands,
             tensor,
             columns,
+            key,
             padding,
         } = line;
-        Self { features, kind, list_form: list, missing, operations, operands, tensor, columns, padding }
+        Self { features, kind, list_form: list, missing, operations, operands, tensor, columns, key, padding }
     }
 }
 

@@ -13,7 +13,8 @@ use crate::batch::BufferPool;
 use crate::engine::Model;
 use crate::engine::model::TensorInfo;
 use crate::engine::run::tensors;
-use crate::spec::model::PaddingPart;
+use crate::features::Clock;
+use crate::spec::inputs::{PaddingPart, Role};
 use crate::wire::predict_request::{MAX_ROWS, PredictRequest};
 
 #[pyclass(frozen, module = "penstock._fastpath", get_all)]
@@ -21,34 +22,50 @@ pub struct TensorSpec {
     name: String,
     datatype: String,
     shape: Vec<i64>,
-    /// The jagged input whose offsets this is.
+    /// The input whose offsets, lengths or weights this is.
     offsets_of: Option<String>,
-    /// The padded input that this counts the values of.
     lengths_of: Option<String>,
+    weights_of: Option<String>,
     /// The padded input that this masks the values of.
     mask_of: Option<String>,
+    per_request: bool,
+    lists: usize,
+    include_last: bool,
+    is_request_index: bool,
 }
 
 impl TensorSpec {
     fn of(info: TensorInfo) -> Self {
-        let padding_of = |part| {
-            let of_part = info.padding_of.as_ref().filter(|padding| padding.part == part);
-            of_part.map(|padding| padding.input.clone())
-        };
+        let (mut offsets_of, mut lengths_of, mut weights_of, mut mask_of) = (None, None, None, None);
+        let include_last = matches!(info.role, Role::Offsets { include_last: true, .. });
+        let is_request_index = info.role == Role::RequestIndex;
+        match info.role {
+            Role::Offsets { of, .. } => offsets_of = Some(of),
+            Role::Lengths { of } | Role::Padding { part: PaddingPart::Lengths, of } => lengths_of = Some(of),
+            Role::Weights { of } => weights_of = Some(of),
+            Role::Padding { part: PaddingPart::Mask, of } => mask_of = Some(of),
+            Role::Values | Role::RequestIndex => {}
+        }
         Self {
-            lengths_of: padding_of(PaddingPart::Lengths),
-            mask_of: padding_of(PaddingPart::Mask),
             name: info.name,
             datatype: info.datatype.name().to_owned(),
             shape: info.shape,
-            offsets_of: info.offsets_of,
+            offsets_of,
+            lengths_of,
+            weights_of,
+            mask_of,
+            per_request: info.per_request,
+            lists: info.lists,
+            include_last,
+            is_request_index,
         }
     }
 }
 
 #[pyclass(frozen, name = "ModelSpec", module = "penstock._fastpath")]
 pub struct PyModelSpec {
-    /// Taken apart and compiled again when a version is added: `load` is cheap, and specs are not shared.
+    /// Without a clock, as no request is served by it. Taken apart and compiled again when a version is added: `load` is
+    /// cheap, and specs are not shared.
     pub folder: PathBuf,
     pub model: Model,
 }
@@ -56,12 +73,19 @@ pub struct PyModelSpec {
 #[pymethods]
 impl PyModelSpec {
     #[staticmethod]
-    #[pyo3(signature = (model_folder, version = None))]
-    fn load(py: Python<'_>, model_folder: PathBuf, version: Option<u64>) -> PyResult<Self> {
-        let model = py
-            .detach(|| Model::load(&model_folder, version))
+    #[pyo3(signature = (model_folder, version = None, *, unfitted = false))]
+    fn load(py: Python<'_>, model_folder: PathBuf, version: Option<u64>, unfitted: bool) -> PyResult<Self> {
+        let load = if unfitted { Model::load_unfitted } else { Model::load };
+        let mut model = py
+            .detach(|| load(&model_folder, version))
             .map_err(|error| SpecError::new_err(error.to_string()))?;
+        model.clock = Clock::None;
         Ok(Self { folder: model_folder, model })
+    }
+
+    #[getter]
+    fn unfitted(&self) -> Vec<&str> {
+        self.model.unfitted().iter().map(|fault| fault.message.as_str()).collect()
     }
 
     #[getter]
@@ -130,6 +154,7 @@ impl PyModelSpec {
     }
 
     fn explain(&self, py: Python<'_>, predict_request: &[u8]) -> PyResult<Vec<LineTrace>> {
+        self.check_fitted()?;
         let traces = py.detach(|| {
             let request = PredictRequest::parse(predict_request).map_err(|error| error.to_string())?;
             self.model.explain(&request).map_err(|error| error.to_string())
@@ -138,6 +163,7 @@ impl PyModelSpec {
     }
 
     fn transform(&self, py: Python<'_>, predict_request: &[u8]) -> PyResult<Vec<Array>> {
+        self.check_fitted()?;
         let packed = py.detach(|| {
             let request = PredictRequest::parse(predict_request).map_err(|error| error.to_string())?;
             let block = self.model.decode_predict(&request, MAX_ROWS).map_err(|error| error.to_string())?;
@@ -146,5 +172,18 @@ impl PyModelSpec {
         });
         let packed = packed.map_err(RequestError::new_err)?;
         Ok(packed.into_iter().map(Array::of).collect())
+    }
+}
+
+impl PyModelSpec {
+    /// An error where an operation is still to be fitted: the program's tensors would mean nothing.
+    pub fn check_fitted(&self) -> PyResult<()> {
+        match self.model.unfitted().first() {
+            None => Ok(()),
+            Some(fault) => {
+                let place = self.folder.join("model.toml");
+                Err(SpecError::new_err(format!("{}: {}", place.display(), fault.message)))
+            }
+        }
     }
 }

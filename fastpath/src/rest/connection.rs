@@ -77,7 +77,10 @@ async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin, host: Rc<Host>) {
             _ = connection.as_mut() => return,
             _ = draining.wait_for(|draining| *draining), if !going => {
                 going = true;
-                connection.as_mut().graceful_shutdown();
+                // Its first request may be on its way: the answer to that says that no more will be taken.
+                if spoke.get() {
+                    connection.as_mut().graceful_shutdown();
+                }
             }
             () = silent.as_mut(), if !looked => {
                 looked = true;

@@ -182,7 +182,11 @@ fn served(head: &Parts) -> Result<Route<'_>, Refusal> {
 
 fn nothing_there(path: &str) -> Refusal {
     let shown: String = path.chars().take(128).collect();
-    Status::new(Code::NotFound, format!("Nothing is served at {shown:?}. This port has {SERVED}.")).into()
+    Status::new(
+        Code::NotFound,
+        format!("Nothing is served at {shown:?}. This port has {SERVED}; gRPC has the rest."),
+    )
+    .into()
 }
 
 fn check_method(method: &Method, route: Route<'_>) -> Result<(), Refusal> {

@@ -1,7 +1,11 @@
 //! model.toml: the text that says what a model takes, how features become tensors, and how it batches
-//! (docs/model-toml.md). `text` is the file's keys as they stand; `model` is the same, checked.
+//! (docs/model-toml.md). `text` is the file's keys as they stand; `model` and
+//! `inputs` are the same, checked.
 
+pub mod edit;
 pub mod error;
+pub mod fit_text;
+pub mod inputs;
 pub mod model;
 mod op_text;
 #[cfg(test)]
@@ -9,4 +13,5 @@ mod schema;
 pub mod text;
 
 pub use error::SpecError;
-pub use model::{InputSpec, ModelSpec, OutputSpec};
+pub use inputs::{InputSpec, Role};
+pub use model::{ModelSpec, OutputSpec};

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::{Fault, SpecError};
-use super::text::{InputText, ModelText, OutputText};
+use super::inputs::{InputSpec, checked_inputs};
+use super::text::{ModelText, OutputText};
 use crate::wire::Datatype;
 use crate::wire::infer_request::{MAX_DIMS, MAX_TENSORS};
 use crate::wire::predict_request::MAX_ROWS;
@@ -30,7 +31,7 @@ pub const TENSOR_DATATYPES: [Datatype; 10] = [
 ];
 
 /// What a model.toml says, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ModelSpec {
     /// The folder's name.
     pub name: String,
@@ -44,44 +45,6 @@ pub struct ModelSpec {
     pub text: ModelText,
     /// Where files named in the text are looked up, first to last.
     pub folders: Vec<PathBuf>,
-}
-
-/// One argument of `forward`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InputSpec {
-    pub name: String,
-    pub datatype: Datatype,
-    /// The shape of one row as written; none where features decide.
-    pub dims: Option<Vec<i64>>,
-    /// The jagged input whose offsets this is.
-    pub offsets_of: Option<String>,
-    pub padding_of: Option<PaddingOf>,
-}
-
-/// What an input says of the padded list in another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PaddingOf {
-    pub part: PaddingPart,
-    pub input: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PaddingPart {
-    /// How many values each row has, without padding.
-    Lengths,
-    /// 1 where a value is, 0 where padding is.
-    Mask,
-}
-
-impl PaddingPart {
-    /// The key in model.toml.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Lengths => "lengths_of",
-            Self::Mask => "mask_of",
-        }
-    }
 }
 
 /// One tensor that `forward` returns.
@@ -154,110 +117,6 @@ impl ModelSpec {
     }
 }
 
-fn checked_inputs(text: &ModelText) -> Result<Vec<InputSpec>, Fault> {
-    if text.input.is_empty() || text.input.len() > MAX_TENSORS {
-        return Err(Fault::new(format!(
-            "the file has {} [[input]] tables; forward's arguments need 1 to {MAX_TENSORS}",
-            text.input.len()
-        )));
-    }
-    let mut inputs: Vec<InputSpec> = Vec::new();
-    for input in &text.input {
-        let offset = input.span().start;
-        let input =
-            checked_input(input.get_ref(), text.feature.is_empty()).map_err(|fault| fault.at(offset))?;
-        if inputs.iter().any(|other| other.name == input.name) {
-            return Err(Fault::new(format!("input `{}` is there twice", input.name)).at(offset));
-        }
-        inputs.push(input);
-    }
-    for (spec, input) in inputs.iter().zip(&text.input) {
-        let (key, of) = match (&spec.offsets_of, &spec.padding_of) {
-            (Some(of), _) => ("offsets_of", of),
-            (None, Some(padding)) => (padding.part.key(), &padding.input),
-            (None, None) => continue,
-        };
-        let of_its_own = |other: &InputSpec| other.offsets_of.is_none() && other.padding_of.is_none();
-        if !inputs.iter().any(|other| other.name == *of && of_its_own(other)) {
-            let fault =
-                Fault::new(format!("input `{}` has {key} = `{of}`, but there is no such input", spec.name));
-            return Err(fault.at(input.span().start));
-        }
-    }
-    Ok(inputs)
-}
-
-fn checked_input(input: &InputText, without_features: bool) -> Result<InputSpec, Fault> {
-    check_name("an input's name", &input.name)?;
-    let datatype = tensor_datatype(&input.name, &input.datatype)?;
-    if let Some(dims) = &input.dims {
-        check_dims(&input.name, dims)?;
-    }
-    let padding_of = checked_padding(input, datatype, without_features)?;
-    if without_features && input.dims.is_none() {
-        return Err(Fault::new(format!(
-            "input `{}` needs dims, the shape of one row, because the model has no features",
-            input.name
-        )));
-    }
-    if input.offsets_of.is_some() {
-        if without_features {
-            return Err(Fault::new(format!(
-                "input `{}` has offsets_of, which needs a jagged feature",
-                input.name
-            )));
-        }
-        if !matches!(datatype, Datatype::Int64 | Datatype::Int32) || input.dims.is_some() {
-            return Err(Fault::new(format!(
-                "input `{}` holds offsets, so its datatype must be INT64 or INT32 and dims must be left out",
-                input.name
-            )));
-        }
-    }
-    Ok(InputSpec {
-        name: input.name.clone(),
-        datatype,
-        dims: input.dims.clone(),
-        offsets_of: input.offsets_of.clone(),
-        padding_of,
-    })
-}
-
-fn checked_padding(
-    input: &InputText,
-    datatype: Datatype,
-    without_features: bool,
-) -> Result<Option<PaddingOf>, Fault> {
-    let (part, of) = match (&input.lengths_of, &input.mask_of) {
-        (None, None) => return Ok(None),
-        (Some(of), None) if input.offsets_of.is_none() => (PaddingPart::Lengths, of),
-        (None, Some(of)) if input.offsets_of.is_none() => (PaddingPart::Mask, of),
-        _ => {
-            return Err(Fault::new(format!(
-                "input `{}` has more than one of offsets_of, lengths_of and mask_of; it can be one of them",
-                input.name
-            )));
-        }
-    };
-    let key = part.key();
-    if without_features {
-        return Err(Fault::new(format!(
-            "input `{}` has {key}, which needs a padded list feature",
-            input.name
-        )));
-    }
-    if input.dims.is_some() {
-        return Err(Fault::new(format!("input `{}` has {key}, so dims must be left out", input.name)));
-    }
-    if part == PaddingPart::Lengths && !matches!(datatype, Datatype::Int64 | Datatype::Int32) {
-        return Err(Fault::new(format!(
-            "input `{}` holds lengths, so its datatype must be INT64 or INT32",
-            input.name
-        )));
-    }
-    Ok(Some(PaddingOf { part, input: of.clone() }))
-}
-
 fn checked_outputs(text: &ModelText) -> Result<Vec<OutputSpec>, Fault> {
     if text.output.is_empty() || text.output.len() > MAX_TENSORS {
         return Err(Fault::new(format!(
@@ -280,7 +139,8 @@ fn checked_outputs(text: &ModelText) -> Result<Vec<OutputSpec>, Fault> {
     Ok(outputs)
 }
 
-fn tensor_datatype(name: &str, datatype: &str) -> Result<Datatype, Fault> {
+/// One of the datatypes that torch tensors have.
+pub(super) fn tensor_datatype(name: &str, datatype: &str) -> Result<Datatype, Fault> {
     TENSOR_DATATYPES.into_iter().find(|allowed| allowed.name() == datatype).ok_or_else(|| {
         Fault::new(format!(
             "tensor `{name}` has datatype `{datatype}`; it must be one of {}",
@@ -289,7 +149,7 @@ fn tensor_datatype(name: &str, datatype: &str) -> Result<Datatype, Fault> {
     })
 }
 
-fn check_dims(name: &str, dims: &[i64]) -> Result<(), Fault> {
+pub(super) fn check_dims(name: &str, dims: &[i64]) -> Result<(), Fault> {
     if dims.len() >= MAX_DIMS || dims.iter().any(|dim| *dim == 0 || !(-1..=1 << 24).contains(dim)) {
         return Err(Fault::new(format!(
             "tensor `{name}` has dims = {dims:?}; at most {} sizes are allowed, each −1 or 1 to 16777216",

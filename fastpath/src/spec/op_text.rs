@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::fit_text::{BucketizeFit, ClipFit, Fit, NoOptions, QuantileFit, VocabFit};
 #[cfg(test)]
 use super::{model::MAX_LIST, schema};
 
@@ -17,6 +18,8 @@ pub enum OpText {
         min: Option<f64>,
         /// The greatest value. Default: no bound.
         max: Option<f64>,
+        /// That it is fitted to training data (`FeatureSpec.fit`): true, or a table of options. Default: not fitted.
+        fit: Option<Fit<ClipFit>>,
     },
     /// ln(1 + x).
     Log1p {},
@@ -34,17 +37,21 @@ pub enum OpText {
     /// (x − mean) / std.
     Standardize {
         /// The mean of the training data.
-        mean: f64,
+        mean: Option<f64>,
         /// The standard deviation of the training data, above 0.
         #[cfg_attr(test, schemars(extend("exclusiveMinimum" = 0)))]
-        std: f64,
+        std: Option<f64>,
+        /// That it is fitted to training data (`FeatureSpec.fit`): true, or a table of options. Default: not fitted.
+        fit: Option<Fit<NoOptions>>,
     },
     /// (x − min) / (max − min).
     MinMax {
         /// What becomes 0.
-        min: f64,
+        min: Option<f64>,
         /// What becomes 1; above `min`.
-        max: f64,
+        max: Option<f64>,
+        /// That it is fitted to training data (`FeatureSpec.fit`): true, or a table of options. Default: not fitted.
+        fit: Option<Fit<NoOptions>>,
     },
     /// x to the power of `exponent`.
     Power {
@@ -58,10 +65,12 @@ pub enum OpText {
     Quantile {
         /// Two or more numbers that do not fall: the quantiles at equal distances from 0 to 1.
         #[cfg_attr(test, schemars(length(min = 2)))]
-        quantiles: Vec<f64>,
+        quantiles: Option<Vec<f64>>,
         /// The distribution that the training data has afterwards. Default: "uniform".
         #[serde(default)]
         output: QuantileOutput,
+        /// That it is fitted to training data (`FeatureSpec.fit`): true, or a table of options. Default: not fitted.
+        fit: Option<Fit<QuantileFit>>,
     },
     /// The number as an integer or as a floating-point number.
     Cast {
@@ -72,7 +81,9 @@ pub enum OpText {
     Bucketize {
         /// One or more numbers, each above the one before.
         #[cfg_attr(test, schemars(length(min = 1)))]
-        boundaries: Vec<f64>,
+        boundaries: Option<Vec<f64>>,
+        /// That it is fitted to training data (`FeatureSpec.fit`): true, or a table of options. Default: not fitted.
+        fit: Option<Fit<BucketizeFit>>,
     },
     /// The value's place in a list of known values, 0 first, an id. Needs `values` or `file`.
     Vocab {
@@ -89,6 +100,8 @@ pub enum OpText {
         /// The bytes that an unknown integer is hashed as. Default: "bytes".
         #[serde(default)]
         ints: IntsAs,
+        /// That it is fitted to training data (`FeatureSpec.fit`): true, or a table of options. Default: not fitted.
+        fit: Option<Fit<VocabFit>>,
     },
     /// The hash of the value mod `buckets`, an id.
     Hash(HashText),

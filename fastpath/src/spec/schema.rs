@@ -13,6 +13,14 @@ use crate::wire::infer_request::MAX_DIMS;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../service/penstock/model.schema.json");
 
+/// Operations that need these parameters, or `fit`.
+const FITTED: [(&str, &[&str]); 4] = [
+    ("standardize", &["mean", "std"]),
+    ("min_max", &["min", "max"]),
+    ("quantile", &["quantiles"]),
+    ("bucketize", &["boundaries"]),
+];
+
 /// The datatypes that torch tensors have.
 pub(super) fn datatype(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "enum": TENSOR_DATATYPES.map(Datatype::name)})
@@ -115,6 +123,9 @@ fn one_key(alternatives: Vec<Value>) -> Map<String, Value> {
         let Some(Value::Object(variant)) = alternative.get_mut("properties") else { continue };
         for (name, fields) in variant.iter_mut() {
             fields["description"] = told.clone();
+            if let Some((_, parameters)) = FITTED.iter().find(|(op, _)| op == name) {
+                fields["anyOf"] = json!([{"required": parameters}, {"required": ["fit"]}]);
+            }
             properties.insert(name.clone(), fields.take());
         }
     }

@@ -19,7 +19,7 @@ use super::{
 #[cfg(test)]
 use crate::wire::{infer_request::MAX_TENSORS, predict_request::MAX_ROWS};
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ModelText {
@@ -108,7 +108,7 @@ pub struct InstancesText {
     pub count: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct InputText {
@@ -123,15 +123,46 @@ pub struct InputText {
     #[serde(default)]
     #[cfg_attr(test, schemars(schema_with = "schema::dims"))]
     pub dims: Option<Vec<i64>>,
-    /// The jagged input whose offsets this holds: [rows + 1] values that begin with 0, INT64 or INT32. Default: none.
+    /// The jagged input whose offsets this holds: [rows + 1] values that begin with 0, INT64 or INT32; of several features
+    /// [features · rows + 1]. Default: none.
     pub offsets_of: Option<String>,
-    /// The input whose padded list this holds the lengths of: [rows] values, INT64 or INT32. Default: none.
+    /// The input whose padded or jagged lists this holds the lengths of: [rows] values, INT64 or INT32. Default: none.
     pub lengths_of: Option<String>,
     /// The input whose padded list this masks: as wide, 1 where a value is and 0 where padding is. Default: none.
     pub mask_of: Option<String>,
+    /// The jagged input whose values the jagged features of this one weigh, each those of the feature in its place.
+    /// Default: none.
+    pub weights_of: Option<String>,
+    /// Of offsets, whether the end of the last list is there. Default: true.
+    pub include_last: Option<bool>,
+    /// What has one row of it. Default: "row".
+    pub per: Option<Per>,
+    /// What it holds that no feature gives. Default: none.
+    pub holds: Option<Holds>,
 }
 
-#[derive(Debug, Deserialize)]
+/// What has one row of an input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema, serde::Serialize))]
+#[serde(rename_all = "lowercase")]
+pub enum Per {
+    /// Each row.
+    #[default]
+    Row,
+    /// A request that shares its values among its rows; some input must then hold the request index.
+    Request,
+}
+
+/// What an input holds that neither a feature nor another input gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Holds {
+    /// For each row, the place of its request in the inputs that a request has once: [rows], INT64 or INT32.
+    RequestIndex,
+}
+
+#[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OutputText {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
 
 mod operations;
+mod relations;
 mod tensors;
 
 use std::path::{Path, PathBuf};
@@ -183,6 +184,22 @@ fn errors_of_lists_and_defaults_name_the_feature_the_value_and_what_is_allowed()
     assert_feature_says(
         "name = \"f\"\ntype = \"int\"\nmissing = 9\nops = [{ identity = { size = 4 } }]\nto = \"ids\"",
         &["the default of feature `f` must be 0 to 3, but 9 came"],
+    );
+}
+
+#[test]
+fn now_is_a_default_of_scalar_timestamps_alone() {
+    let feature = |kind: &str, more: &str| {
+        format!("name = \"f\"\ntype = \"{kind}\"\nmissing = \"now\"\n{more}\nto = \"ids\"")
+    };
+    assert_feature_says(&feature("int", ""), &["`f` has missing = \"now\"", "not of type int"]);
+    assert_feature_says(
+        &feature("timestamp", "list = { max = 2 }\nops = [{ hour = {} }]"),
+        &["`f` is a list", "missing must be a list"],
+    );
+    assert_feature_says(
+        "name = \"f\"\ntype = \"timestamp\"\nmissing = \"later\"\nops = [{ hour = {} }]\nto = \"ids\"",
+        &["`f` has missing = \"later\"", "not of type timestamp"],
     );
 }
 

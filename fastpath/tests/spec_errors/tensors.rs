@@ -52,25 +52,38 @@ fn errors_of_inputs_and_outputs_name_the_tensor_and_what_is_allowed() {
 #[test]
 fn errors_of_jagged_inputs_name_the_input_and_what_it_needs() {
     let jagged = "name = \"f\"\ntype = \"int\"\nlist = { jagged = true }\n";
-    assert_feature_says(&format!("{jagged}to = \"ids\""), &["`f` cannot go to `ids`", "exactly one feature"]);
+    assert_feature_says(
+        &format!("{jagged}to = \"ids\""),
+        &["`f` cannot go to `ids`", "jagged lists or none"],
+    );
     let history = "[[input]]\nname = \"history\"\ndatatype = \"INT64\"\n";
     let offsets = "[[input]]\nname = \"o\"\ndatatype = \"INT64\"\noffsets_of = \"history\"\n";
     let feature = format!("[[feature]]\n{jagged}to = \"history\"\n");
     assert_says(
         &format!("{history}{TENSORS}{feature}"),
-        &["`history` is jagged", "exactly one other", "offsets_of = \"history\""],
+        &["`history` is jagged", "offsets_of or lengths_of = \"history\""],
     );
-    let two = offsets.replace("\"o\"", "\"p\"");
-    assert_says(
-        &format!("{history}{offsets}{two}{TENSORS}{feature}"),
-        &["`history` is jagged", "exactly one"],
-    );
+    let lengths = "[[input]]\nname = \"o\"\ndatatype = \"INT64\"\nlengths_of = \"ids\"\n";
+    assert_says(&format!("{lengths}{TENSORS}"), &["`ids`", "exactly one padded list, or jagged ones"]);
     assert_says(
         &format!("{history}dims = [2]\n{offsets}{TENSORS}{feature}"),
         &["`history` is jagged", "dims must be left out"],
     );
-    let second = feature.replace("\"f\"", "\"g\"");
-    assert_says(&format!("{history}{offsets}{TENSORS}{feature}{second}"), &["`g` cannot go to `history`"]);
+    let padded = feature.replace("\"f\"", "\"g\"").replace("jagged = true", "max = 3");
+    assert_says(&format!("{history}{offsets}{TENSORS}{feature}{padded}"), &["`g` cannot go to `history`"]);
+    let with = |keys: &str| format!("{history}{offsets}{TENSORS}{feature}[[input]]\nname = \"w\"\n{keys}\n");
+    assert_says(
+        &with("datatype = \"INT64\"\noffsets_of = \"history\"\nlengths_of = \"history\""),
+        &["`w` has offsets_of and lengths_of", "one thing"],
+    );
+    assert_says(
+        &with("datatype = \"INT64\"\nlengths_of = \"history\"\ninclude_last = false"),
+        &["`w` has include_last", "only offsets"],
+    );
+    assert_says(
+        &with("datatype = \"INT64\"\nlengths_of = \"histori\""),
+        &["`w` has lengths_of = `histori`", "did you mean `history`?"],
+    );
 }
 
 #[test]
@@ -83,7 +96,7 @@ fn errors_of_lengths_and_masks_name_the_input_and_what_it_needs() {
     let with = |keys: &str| format!("{TENSORS}\n{}", told(keys));
     assert_says(
         &with("datatype = \"INT64\"\nlengths_of = \"ids\"\nmask_of = \"ids\""),
-        &["`m` has more than one of offsets_of, lengths_of and mask_of"],
+        &["`m` has lengths_of and mask_of", "one thing"],
     );
     assert_says(&with("datatype = \"FP32\"\nlengths_of = \"ids\""), &["`m` holds lengths", "INT64 or INT32"]);
     assert_says(&with("datatype = \"BOOL\"\nmask_of = \"ids\"\ndims = [1]"), &["`m` has mask_of", "dims"]);

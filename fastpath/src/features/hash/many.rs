@@ -23,7 +23,7 @@ pub enum IntegerHash {
 impl IntegerHash {
     /// Replaces each little-endian word by the bucket of its Fingerprint64.
     #[inline]
-    pub fn apply(self, words: &mut [[u8; 8]]) {
+    pub fn hash_all(self, words: &mut [[u8; 8]]) {
         match self {
             Self::Bytes(buckets) => hash_bytes(words, buckets),
             Self::Decimal(buckets) => {
@@ -103,7 +103,7 @@ mod tests {
                     values.clone().map(|value| buckets.of(farmhash64_u64(value))).collect();
                 let mut words: Vec<[u8; 8]> = values.map(u64::to_le_bytes).collect();
                 let mut plain = words.clone();
-                IntegerHash::Bytes(buckets).apply(&mut words);
+                IntegerHash::Bytes(buckets).hash_all(&mut words);
                 assert_eq!(words.into_iter().map(u64::from_le_bytes).collect::<Vec<_>>(), expected);
                 // Also where this processor has other instructions.
                 if buckets.are_few() {
