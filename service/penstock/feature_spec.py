@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock._fastpath import ModelSpec, TensorSpec, cores, fit_table, transform_table
+from penstock._fastpath import ModelSpec, Table, TensorSpec, cores, fit_table, transform_table
 from penstock.arrays import DTYPES
 from penstock.predict_request import PredictOptions, encode_context, encode_request, request_rows
 from penstock.program_table import describe
@@ -20,6 +21,7 @@ from penstock.progress import Progress, watcher
 from penstock.row_trace import RowTrace, row_trace
 from penstock.training_rows import TrainingRows, table_of
 
+_BASELINE_FILE = "baseline.json"
 # The kind of a timestamp whose unit is "ms", a list or not.
 _TIMESTAMP_MS = "timestamp_ms"
 
@@ -127,9 +129,7 @@ class FeatureSpec:
         now are from these (docs/feature-statistics.md). It holds no value of a text or an id, only
         their fingerprints. `rows` is whatever `transform` takes; so are the errors.
         """
-        recorder = self.spec.baseline_recorder()
-        recorder.add(table_of(rows, self.feature_kinds))
-        return recorder.text()
+        return _baseline(self.spec, table_of(rows, self.feature_kinds))
 
     def fit(
         self, rows: TrainingRows, *, threads: int | None = None, progress: Progress = None
@@ -141,6 +141,9 @@ class FeatureSpec:
         was loaded, else of the model's (docs/training.md). Operations that were fitted before are
         fitted anew. An operation sees what it would see in serving: what the operations before it give,
         lists cut to their `max`, and the default where a row lacks the feature; NaN is left out.
+
+        What the rows are like goes into `baseline.json` beside them, from which a server tells how far
+        its rows have moved (`baseline`).
 
         The arguments are those of `transform`; what is found does not depend on `threads`. All rows are
         read once for each fitted operation of the longest chain. Memory: 8 bytes a value for quantiles,
@@ -159,7 +162,10 @@ class FeatureSpec:
             threads=_checked(threads),
             watch=watcher("fit", table.rows, progress),
         )
-        return FeatureSpec.load(self._folder, self._version)
+        fitted = FeatureSpec.load(self._folder, self._version)
+        folder = Path(self._folder, *([] if self._version is None else [str(self._version)]))
+        _write(folder / _BASELINE_FILE, _baseline(fitted.spec, table))
+        return fitted
 
     def explain(self, row: Mapping[str, object], context: Mapping[str, object] | None = None) -> RowTrace:
         """What becomes of one row: each feature's values behind every operation, to the bits in the tensors.
@@ -170,6 +176,19 @@ class FeatureSpec:
         shared = None if context is None else encode_context(self._options, context)
         request = encode_request(self._options, request_rows([row]), shared)
         return row_trace(self.spec, self.spec.explain(request), row, context or {})
+
+
+def _baseline(spec: ModelSpec, table: Table) -> str:
+    recorder = spec.baseline_recorder()
+    recorder.add(table)
+    return recorder.text()
+
+
+def _write(file: Path, text: str) -> None:
+    """A server that starts meanwhile finds the old file or the new one."""
+    new = file.with_name(f".{file.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(file)
 
 
 def _checked(threads: int | None) -> int:

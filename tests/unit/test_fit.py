@@ -360,3 +360,16 @@ def test_rows_that_cannot_be_fitted_to_are_named(tmp_path: Path) -> None:
 def test_a_fit_that_says_nothing_is_refused(tmp_path: Path, ops: str, sentence: str) -> None:
     with pytest.raises(SpecError, match=sentence):
         load(tmp_path, feature("x", "float", ops))
+
+
+@pytest.mark.parametrize("version", [None, 1])
+def test_what_the_rows_are_like_is_left_beside_what_was_fitted(tmp_path: Path, version: int | None) -> None:
+    rows = pa.table({"amount": AMOUNTS})
+    amount = feature("amount", "float", "{ standardize = { fit = true } }", more="missing = 0.0")
+    fitted = load(tmp_path, amount, version=version).fit(rows)
+    folder = tmp_path / "model" if version is None else tmp_path / "model" / "1"
+    text = (folder / "baseline.json").read_text()
+    assert text == fitted.baseline(rows)
+    assert not list(folder.glob(".*"))
+    # A server that loads the model takes it.
+    assert ModelSpec.load(tmp_path / "model", 1).unfitted == []
