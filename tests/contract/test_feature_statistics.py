@@ -152,8 +152,12 @@ def test_metrics_say_the_same(watched: ServerProcess, answer: pb.GetFeatureStati
     assert psi_now == pytest.approx(summary(answer, "amount").window.drift.psi)
     refused = metrics.total("penstock_feature_refused_requests_total", feature="amount", reason="missing")
     assert refused == 1
-    series = [sample for sample, _, _ in metrics.samples if sample.startswith("penstock_feature_")]
-    assert len(series) <= 4 + 9 * 20, "by the features of model.toml"
+    series = [
+        name
+        for name, found, _ in metrics.samples
+        if name.startswith("penstock_feature_") and found["model"] == "features"
+    ]
+    assert len(series) <= 4 + len(answer.features) * (5 + 1 + 8 + 4), "by the features of model.toml"
 
 
 def test_a_few_features_can_be_asked_for(watched: ServerProcess) -> None:
