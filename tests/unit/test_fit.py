@@ -227,7 +227,7 @@ def test_all_other_bytes_of_the_file_stay(tmp_path: Path) -> None:
     start, end = after.index(b", mean = "), after.index(b"} }]")
     assert after[:start] + after[end:] == before
     assert path.stat().st_mode & 0o777 == 0o640
-    assert sorted(each.name for each in path.parent.iterdir()) == ["1", "model.toml"]
+    assert sorted(each.name for each in path.parent.iterdir()) == ["1", "baseline.json", "model.toml"]
 
 
 def test_a_fitted_model_is_fitted_anew(tmp_path: Path) -> None:
@@ -334,7 +334,7 @@ def test_what_cannot_be_fitted_is_told_and_nothing_is_written(
     with pytest.raises(SpecError, match=sentence):
         spec.fit(rows)
     assert toml_of(tmp_path) == before
-    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["1", "model.toml"]
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["1", "baseline.json", "model.toml"]
 
 
 def test_rows_that_cannot_be_fitted_to_are_named(tmp_path: Path) -> None:
