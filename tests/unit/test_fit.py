@@ -334,7 +334,7 @@ def test_what_cannot_be_fitted_is_told_and_nothing_is_written(
     with pytest.raises(SpecError, match=sentence):
         spec.fit(rows)
     assert toml_of(tmp_path) == before
-    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["1", "baseline.json", "model.toml"]
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["1", "model.toml"]
 
 
 def test_rows_that_cannot_be_fitted_to_are_named(tmp_path: Path) -> None:
