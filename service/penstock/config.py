@@ -133,9 +133,10 @@ class Settings:
         low=1,
         high=1024,
     )
-    # One in 200 costs 2 percent of decoding or less; 56 rows a second then give a thousand an hour.
+    # One in 250 costs 4 percent of the time of decoding at most (docs/feature-statistics.md); 70 rows a second then
+    # give a thousand an hour.
     feature_statistics_every: int = _setting(
-        200, "statistics of features look at one row in so many; 0: no statistics", low=0, high=1_000_000
+        250, "statistics of features look at one row in so many; 0: no statistics", low=0, high=1_000_000
     )
     reflection: bool = _setting(
         default=True, help_text="server reflection, which grpcurl and ghz ask for the schema"

@@ -199,7 +199,7 @@ def test_bytes_that_are_no_message_are_refused(watched: ServerProcess) -> None:
 
 def test_one_in_so_many_rows_is_looked_at_unless_told_otherwise(server: ServerProcess) -> None:
     answer = ask(server)
-    assert answer.sample_every == 200
+    assert answer.sample_every == 250
     assert answer.baseline_rows == 0
 
 
