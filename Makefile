@@ -116,6 +116,8 @@ bench: setup ## measure: criterion on the pure core, pytest-benchmark on the who
 	$(BIN)/python -m bench.decode
 	$(BIN)/python -m bench.doors
 	$(BIN)/python -m bench.client
+	$(BIN)/python -m bench.rest
+	$(BIN)/python -m bench.transform
 
 ##@ Change
 
