@@ -24,7 +24,7 @@ def fitted_or_refusal(case: Fitted) -> tuple[str, NDArray[np.float64]]:
 
 @given(fitted())
 @settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
