@@ -60,6 +60,7 @@ def _scaler_of_no_numbers() -> StandardScaler:
 
 
 ALONE = {
+    "no category": (lambda: _one_hot_of([None]), "training data had no value of it"),
     "own class": (lambda: OwnScaler().fit(NUMBERS), "OwnScaler: it is no class of scikit-learn's"),
     "not fitted": (lambda: make_pipeline(StandardScaler()), "does not say what it was fitted on"),
     "Normalizer": (lambda: Normalizer().fit(NUMBERS), "Normalizer: it scales the row, all columns together"),

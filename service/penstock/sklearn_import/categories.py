@@ -38,6 +38,8 @@ class Categories:
             raise RefusedError("None and NaN are two of its categories; a feature knows one kind of missing")
         known = {place: _value(cell) for place, cell in enumerate(cells) if place not in missing}
         kinds = {type(value) for value in known.values()}
+        if not kinds:
+            raise RefusedError("training data had no value of it, which leaves its type unknown")
         if len(kinds) > 1:
             raise RefusedError("its categories are text and numbers; a feature has one type")
         kind: Kind = "int" if kinds == {int} else "string"
