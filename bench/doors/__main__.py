@@ -30,6 +30,7 @@ def main() -> None:
         seconds=arguments.seconds,
         growth_requests=arguments.growth_requests,
         flags=shlex.split(arguments.serve_flags),
+        open_loop_rate=arguments.open_loop_rate,
     )
     try:
         circumstances = machine.circumstances("bench.doors") | {
@@ -86,6 +87,9 @@ def _arguments() -> argparse.Namespace:
         "--growth-requests",
         type=int,
         help=f"calls over which memory must not grow ({memory.GROWTH_REQUESTS:,}, fewer at a slow door)",
+    )
+    parser.add_argument(
+        "--open-loop-rate", type=float, help="calls a second of the open loop (70 percent of each server's peak)"
     )
     parser.add_argument("--serve-flags", default="", help="further flags of penstock serve, in one argument")
     parser.add_argument("--output", type=Path, help="folder of the report (of a whole run: bench/results)")

@@ -44,6 +44,8 @@ class Plan:
     seconds: float
     growth_requests: int | None
     flags: Sequence[str]
+    # Calls a second of the open loop; none: a share of each server's own peak.
+    open_loop_rate: float | None = None
 
 
 def measure(plan: Plan, folder: Path) -> Results:
@@ -151,7 +153,7 @@ class _Run:
             method=work.method,
             request=work.questions[0].request,
             answer_bytes=asked.answer_bytes,
-            rate=min(peak * _OPEN_LOOP_SHARE, _MOST_CALLS_PER_S),
+            rate=self._plan.open_loop_rate or min(peak * _OPEN_LOOP_SHARE, _MOST_CALLS_PER_S),
             duration_s=_OPEN_LOOP_S,
             connections=CROWD.connections,
         )
