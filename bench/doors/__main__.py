@@ -89,7 +89,9 @@ def _arguments() -> argparse.Namespace:
         help=f"calls over which memory must not grow ({memory.GROWTH_REQUESTS:,}, fewer at a slow door)",
     )
     parser.add_argument(
-        "--open-loop-rate", type=float, help="calls a second of the open loop (70 percent of each server's peak)"
+        "--open-loop-rate",
+        type=float,
+        help="calls a second of the open loop (70 percent of each server's peak)",
     )
     parser.add_argument("--serve-flags", default="", help="further flags of penstock serve, in one argument")
     parser.add_argument("--output", type=Path, help="folder of the report (of a whole run: bench/results)")
