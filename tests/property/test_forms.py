@@ -160,7 +160,10 @@ def _plain(tensor: Tensor) -> np.ndarray:
 
 
 def _lists(model: Model, name: str, arrays: dict[str, np.ndarray]) -> list[list[bytes]]:
-    """For each feature of a jagged input the lists of its rows; nothing for another input."""
+    """For each feature of a jagged input the lists of its rows; nothing for another input, padded lists among them."""
+    features = [feature for feature in model.features if feature.to == name]
+    if not any(feature.form is not None and feature.form.kind == "jagged" for feature in features):
+        return []
     divisions = [i for i in model.inputs if name in (i.offsets_of, i.lengths_of)]
     found = []
     for division in divisions:
@@ -173,9 +176,7 @@ def _lists(model: Model, name: str, arrays: dict[str, np.ndarray]) -> list[list[
         else:
             ends = np.append(numbers[1:], len(values))
         found.append([part.tobytes() for part in np.split(values, ends)[:-1]])
-    if not found:
-        return []
+    assert found
     assert all(lists == found[0] for lists in found)
-    keys = sum(feature.to == name for feature in model.features)
-    per_key = len(found[0]) // keys
-    return [found[0][key * per_key : (key + 1) * per_key] for key in range(keys)]
+    per_key = len(found[0]) // len(features)
+    return [found[0][key * per_key : (key + 1) * per_key] for key in range(len(features))]
