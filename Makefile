@@ -75,6 +75,11 @@ test: setup tools checks ## everything that must hold: the checks, Rust tests, P
 	$(BIN)/python -m pytest
 	$(BIN)/python -m pytest bench --benchmark-skip --quiet
 
+.PHONY: explore
+explore: setup ## property tests with a seed of the moment, to find what `make test` does not
+	seed=$$(date +%s); for test in tests/property tests/operations tests/sklearn_import; do \
+		$(BIN)/python -m pytest $$test --hypothesis-seed=$$seed || exit 1; done
+
 .PHONY: lint
 lint: $(STAMPS)/extension tools checks ## every static check; cargo-deny where it is installed
 	$(BIN)/python proto/generate.py --check
