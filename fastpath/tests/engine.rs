@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use fastpath::batch::{Answer, BufferPool, Outbox, RunTimes};
 use fastpath::engine::reply::{Batch, OutputTensor};
 use fastpath::engine::run::{Given, OutputError, check_outputs, tensors};
-use fastpath::engine::{Caller, Engine, Method, Model, Timeouts, Version};
+use fastpath::engine::{Caller, Engine, Method, Model, Route, Timeouts, Version};
 use fastpath::spec::ModelSpec;
 use fastpath::status::{Code, Status};
 use fastpath::wire::predict_response::PredictResponse;
@@ -45,7 +45,7 @@ impl Server {
         };
         let spec = ModelSpec::parse(name, text, Vec::new()).unwrap();
         let version = self.engine.add_version(Model::new(spec, number).unwrap());
-        self.engine.routes.add(Arc::clone(&version));
+        self.engine.routes.add(Route::to(Arc::clone(&version)));
         version
     }
 
@@ -219,13 +219,11 @@ fn an_answer_that_is_too_large_to_send_is_refused_alone() {
 #[test]
 fn the_highest_version_answers_where_none_is_named() {
     let server = Server::new();
-    for number in [2, 10, 9] {
-        server.serve("fraud", number);
-    }
+    let versions = [2, 10, 9].map(|number| server.serve("fraud", number));
     let found =
         |version: &str| server.engine.routes.find("fraud", version).map(|version| version.model.version);
     assert_eq!((found(""), found("2"), found("9")), (Ok(10), Ok(2), Ok(9)));
-    assert!(server.engine.routes.remove("fraud", 10).is_some());
+    assert!(server.engine.routes.remove(&versions[1]));
     assert_eq!(found(""), Ok(9));
     let gone = found("10").unwrap_err();
     assert_eq!(
@@ -259,6 +257,64 @@ fn a_model_that_is_known_but_does_not_serve_is_unavailable_with_its_reason() {
     server.serve("fraud", 2);
     assert!(routes.find("fraud", "").is_ok());
     assert_eq!(find("1").code, Code::NotFound);
+}
+
+#[test]
+fn a_call_that_has_found_a_version_is_answered_though_the_version_goes_meanwhile() {
+    let server = Server::new();
+    let version = server.serve("plain", 3);
+    let caller = Caller { outbox: Arc::clone(&server.inbox) as _, token: 7, timeout: None };
+    let message = infer("late", &[[1.0, 2.0]], &[]);
+    let mut decoded = vec![server.engine.decode(Method::ModelInfer, &message, caller).unwrap()];
+    assert!(server.engine.routes.remove(&version));
+    assert!(!version.queue.is_closed(), "a call may still come");
+    Engine::enqueue(&mut decoded, |_, status| panic!("{status}"));
+    assert!(!version.queue.is_closed(), "a call waits");
+    assert_eq!(run_plain(&version, usize::MAX), 1);
+    assert!(server.answers()[0].1.is_ok());
+    assert!(version.queue.is_closed(), "the last call was answered");
+}
+
+#[test]
+fn a_version_in_the_place_of_another_with_its_number_takes_the_next_call_and_the_other_finishes() {
+    let server = Server::new();
+    let old = server.serve("plain", 3);
+    server.submit(Method::ModelInfer, &infer("old", &[[1.0, 2.0]], &[]), 1).unwrap();
+    let new = server.serve("plain", 3);
+    server.submit(Method::ModelInfer, &infer("new", &[[1.0, 2.0]], &[]), 2).unwrap();
+    assert_eq!((old.queue.len_rows(), new.queue.len_rows()), (1, 1));
+    assert!(!server.engine.routes.remove(&old), "it serves no more");
+    run_plain(&old, usize::MAX);
+    assert!(old.queue.is_closed() && !new.queue.is_closed());
+    run_plain(&new, usize::MAX);
+    assert!(server.answers().iter().all(|(_, answer)| answer.is_ok()));
+}
+
+#[test]
+fn calls_of_a_version_that_was_taken_out_of_service_can_be_failed() {
+    let server = Server::new();
+    let version = server.serve("plain", 3);
+    server.submit(Method::ModelInfer, &infer("", &[[1.0, 2.0]], &[]), 1).unwrap();
+    server.engine.routes.remove(&version);
+    assert_eq!(server.engine.fail_all("the server is stopping"), 1);
+    assert!(version.queue.is_closed());
+}
+
+#[test]
+fn a_model_that_was_forgotten_is_unknown_unless_it_serves() {
+    let server = Server::new();
+    let routes = &server.engine.routes;
+    routes.set_unavailable("fraud", Some(2), "version 2 is loading");
+    routes.forget("fraud", Some(2));
+    let find = || routes.find("fraud", "").map(drop).map_err(|status| status.message);
+    assert_eq!(find(), Err("Model \"fraud\" is not in the repository.".to_owned()));
+    let version = server.serve("fraud", 2);
+    routes.set_unavailable("fraud", Some(3), "version 3 is loading");
+    routes.forget("fraud", None);
+    assert_eq!(find(), Ok(()));
+    routes.remove(&version);
+    routes.forget("fraud", None);
+    assert_eq!(find(), Err("Model \"fraud\" is not in the repository.".to_owned()));
 }
 
 #[test]

@@ -5,6 +5,7 @@ Every class is safe to use from any thread; methods that wait or work for long r
 
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, Self, final
@@ -31,6 +32,7 @@ __all__ = [
     "ProgramLine",
     "Queue",
     "RequestError",
+    "RouteError",
     "SpecError",
     "Table",
     "TensorSpec",
@@ -52,6 +54,11 @@ class SpecError(ValueError):
 @final
 class RequestError(ValueError):
     """A request that cannot be decoded, offline; the message names row and feature."""
+
+class RouteError(LookupError):
+    """No version answers such a request; its arguments are a gRPC status code and a sentence for the caller."""
+
+    args: tuple[int, str]
 
 @final
 class TensorSpec:
@@ -262,11 +269,26 @@ class Engine:
     def route(self, queue: Queue) -> None:
         """Lets a version serve; the highest routed version of a model is its default."""
 
-    def unroute(self, name: str, version: int) -> None:
-        """Takes a version out of service: what it accepted is finished, then its queue ends."""
+    def unroute(self, queue: Queue) -> bool:
+        """Takes a version out of service: what it accepted is finished, then its queue ends.
+
+        Says whether it was in service; another version that has taken its number is left alone.
+        """
+
+    def resolve(self, name: str, version: str) -> int:
+        """The version that answers a request with this name and version. Raises RouteError."""
+
+    def set_state(self, name: str, version: int, state: str) -> None:
+        """What metrics say of a version: UNAVAILABLE, LOADING, WARMING, READY or DRAINING. Raises ValueError."""
+
+    def count_load(self, name: str, ok: bool, took: timedelta) -> None:
+        """A version was loaded and warmed up, or could not be."""
 
     def set_unavailable(self, name: str, version: int | None, reason: str) -> None:
         """Calls for it are refused UNAVAILABLE with this reason instead of NOT_FOUND."""
+
+    def forget(self, name: str, version: int | None) -> None:
+        """Calls for it are refused NOT_FOUND, unless it serves, and its metrics end; no version: the whole model."""
 
     def statistics(self, name: str, version: int) -> VersionStatistics | None:
         """What a version has done so far; None for one that was never added."""

@@ -66,6 +66,18 @@ class Settings:
     """The settings of a serving process. Immutable."""
 
     repository: str = _setting("models", "folder that holds one folder a model")
+    # Whoever may load models may run code here, so callers load none unless somebody has decided that.
+    model_control: str = _setting(
+        "none",
+        "who changes the models that serve: nobody, the repository's folders, or callers",
+        choices=("none", "poll", "explicit"),
+    )
+    repository_poll_s: float = _setting(
+        15.0, "time between two looks at the folders, of --model-control poll", unit="s", low=0.1, high=86_400
+    )
+    load_models: str = _setting(
+        "", "models to load at the start of --model-control explicit, with commas between; *: all"
+    )
     # Loopback: a server that is open to the network is somebody's decision, not a default.
     host: str = _setting("127.0.0.1", "address that gRPC and HTTP listen on; 0.0.0.0: every address")
     port: int = _setting(8001, "gRPC port; 0: any free one", low=0, high=65535)
@@ -203,6 +215,11 @@ def load_settings(flags: Mapping[str, Any], environment: Mapping[str, str] | Non
             f"allowed: at most max_timeout_ms, which is {settings.max_timeout_ms}"
         )
     _check_tls(settings)
+    if settings.load_models and settings.model_control != "explicit":
+        raise ConfigError(
+            f"load_models: found {settings.load_models!r}, allowed: nothing, because model_control is "
+            f"{settings.model_control!r}, which loads all models"
+        )
     return settings
 
 

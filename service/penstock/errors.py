@@ -15,6 +15,14 @@ class RepositoryError(PenstockError):
     """A model repository that cannot be served as it stands: names the folder and what is missing or wrong."""
 
 
+class UnknownModelError(PenstockError):
+    """A model that is not in the repository."""
+
+
+class ConflictError(PenstockError):
+    """A change of a model that is being changed; it can be asked for again."""
+
+
 class ListenError(PenstockError):
     """An address that cannot be listened on; names it."""
 

@@ -11,6 +11,7 @@ zero) keeps every later change of state, and so the drain, waiting for good.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import NewType
 
 import grpc
@@ -70,9 +71,13 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         self.set(SERVER, serving=ready)
         self.set(READINESS, serving=ready)
 
-    def forget(self, name: Name) -> None:
-        """Makes a name unknown: a model or a version that is gone."""
-        self._states.pop(name, None)
+    def set_models(self, states: Mapping[Name, bool]) -> None:
+        """The models and versions that there are, and whether each serves; other names become unknown."""
+        gone = self._states.keys() - states.keys() - {SERVER, READINESS, LIVENESS}
+        for name in gone:
+            del self._states[name]
+        for name, serving in states.items():
+            self._states[name] = SERVING if serving and not self._draining else NOT_SERVING
         self._announce()
 
     def drain(self) -> None:

@@ -22,8 +22,3 @@ PROBE_NAMES = frozenset({"readiness", "liveness"})
 def unknown_model(name: str) -> str:
     """What the engine says of a model that is not there, for whoever is asked beside it."""
     return f"Model {json.dumps(name[:_ECHOED_CHARACTERS], ensure_ascii=False)} is not in the repository."
-
-
-def unknown_version(name: str, version: str, serving: int) -> str:
-    """What the engine says of a version that does not serve."""
-    return f'Model "{name}" has no version {version}; it serves {serving}.'

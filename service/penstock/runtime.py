@@ -11,6 +11,7 @@ import time
 import warnings
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import torch
@@ -27,6 +28,8 @@ _to_dlpack: Any = dlpack.to_dlpack  # type: ignore[attr-defined]
 # The profiling executor looks at a module's first run, compiles in the second, and is as fast as it gets
 # from the third.
 _WARMUP_RUNS = 3
+# Of a warm-up run's time, how long its thread then leaves the core to others: a quarter of it is used.
+_PAUSE = 3
 # What torch 2.13 says on loading and freezing; TorchScript is what this server is for.
 _TORCHSCRIPT_DEPRECATIONS = (
     (r"`torch\.jit\.load` is deprecated\. Please switch to `torch\.export`\.", r"torch\.jit\._serialization"),
@@ -65,10 +68,26 @@ def run_once(model: Callable[..., object], queue: Queue) -> None:
         raise _warmup_failure(queue, error) from error
 
 
-class ModelThreads:
-    """The threads that run one model version, `spec.instances` of them, each with the whole model.
+@dataclass(frozen=True)
+class ThreadHooks:
+    """What the threads of a model tell and ask, on the thread that it concerns.
 
-    They end when the queue has been closed and is empty.
+    Attributes:
+        failed: one ends unexpectedly; the calls that still wait are settled after this.
+        ended: all have ended, and the model's memory is free.
+        others_serve: whether other models serve; warm-up then leaves most of a core to them.
+
+    """
+
+    failed: Callable[[BaseException], None]
+    ended: Callable[[], None] = lambda: None
+    others_serve: Callable[[], bool] = lambda: False
+
+
+class ModelThreads:
+    """The threads that run one model version, `spec.instances` of them, which share the model.
+
+    They end when the queue has been closed and is empty; the last of them frees the model.
     """
 
     def __init__(
@@ -77,14 +96,15 @@ class ModelThreads:
         queue: Queue,
         spec: ModelSpec,
         intra_op_threads: int,
-        on_unexpected_end: Callable[[BaseException], None],
+        hooks: ThreadHooks,
     ) -> None:
-        """`on_unexpected_end` is called on the model thread, before the calls that still wait are settled."""
-        self._model = model
+        self._model: Callable[..., object] | None = model
         self._queue = queue
         self._batch_buckets = spec.batch_buckets
         self._intra_op_threads = intra_op_threads
-        self._on_unexpected_end = on_unexpected_end
+        self._hooks = hooks
+        self._running = spec.instances
+        self._last = threading.Lock()
         self._warmed: handover.SimpleQueue[BaseException | None] = handover.SimpleQueue()
         # Daemons, so that a model that never returns cannot keep the process from ending.
         self._threads = [
@@ -113,25 +133,41 @@ class ModelThreads:
         # two such threads on busy cores wait for each other: a run of 0.1 s was seen to take 75 s.
         torch.set_num_threads(self._intra_op_threads)
         with torch.inference_mode():
-            try:
-                self._warm_up()
-            except BaseException as error:  # noqa: BLE001 - a panic in Rust is no Exception
-                self._warmed.put(error)
+            self._warm_up_and_run()
+        with self._last:
+            self._running -= 1
+            if self._running:
                 return
-            self._warmed.put(None)
-            try:
-                self._run()
-            except BaseException as error:  # noqa: BLE001 - a panic in Rust is no Exception
-                self._on_unexpected_end(error)
-                self._fail_the_rest()
+        self._model = None
+        self._hooks.ended()
 
-    def _warm_up(self) -> None:
+    def _warm_up_and_run(self) -> None:
+        model = self._model
+        if model is None:
+            raise AssertionError("the model is there until the last thread ends")
+        try:
+            self._warm_up(model)
+        except BaseException as error:  # noqa: BLE001 - a panic in Rust is no Exception
+            self._warmed.put(error)
+            return
+        self._warmed.put(None)
+        try:
+            self._run(model)
+        except BaseException as error:  # noqa: BLE001 - a panic in Rust is no Exception
+            self._hooks.failed(error)
+            self._fail_the_rest()
+
+    def _warm_up(self, model: Callable[..., object]) -> None:
         for rows in self._batch_buckets:
             for _ in range(_WARMUP_RUNS):
-                _run_warmup_batch(self._model, self._queue, rows)
+                began = time.monotonic()
+                _run_warmup_batch(model, self._queue, rows)
+                if self._hooks.others_serve():
+                    # No lower priority instead: a thread that is kept waiting while it holds the interpreter's lock
+                    # would have every other model wait for it.
+                    time.sleep(_PAUSE * (time.monotonic() - began))
 
-    def _run(self) -> None:
-        model = self._model
+    def _run(self, model: Callable[..., object]) -> None:
         for batch in self._queue.batches(_from_dlpack, _to_dlpack, _log_model_error):
             with batch:
                 batch.reply(model(*batch.tensors()))

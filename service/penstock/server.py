@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import threading
 import time
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -27,7 +26,8 @@ from penstock.health import Health
 from penstock.open_streams import OpenStreams
 from penstock.pb import feature_statistics_pb2, inference_pb2, prediction_pb2, probe_pb2
 from penstock.reflection import Reflection
-from penstock.repository import Model
+from penstock.repository import Repository
+from penstock.repository.first import First
 from penstock.rpc_handlers import rpc_handlers
 from penstock.servicer import (
     RAW_METHODS,
@@ -60,10 +60,10 @@ def serve(settings: Settings) -> NoReturn:
 
     Raises RepositoryError, ListenError or TlsError before anything is served.
     """
-    models = repository.scan(settings.repository)
+    begin = repository.first(settings.repository, settings.model_control, settings.load_models)
     tls = certificates.from_settings(settings)
     # On uvloop a call behind grpc.aio costs less CPU than on asyncio's own loop.
-    uvloop.run(_Server(settings, models, tls).run())
+    uvloop.run(_Server(settings, begin, tls).run())
     raise AssertionError
 
 
@@ -83,9 +83,8 @@ class _Parts:
 class _Server:
     """One serving process. Its coroutines run in order: build, serve, drain, stop."""
 
-    def __init__(self, settings: Settings, models: dict[str, Model], tls: Certificates | None) -> None:
+    def __init__(self, settings: Settings, begin: First, tls: Certificates | None) -> None:
         self._settings = settings
-        self._models = models
         self._certificates = tls
         self._draining = False
         self._engine = Engine(
@@ -96,6 +95,9 @@ class _Server:
             linger=settings.door == "grpcio",
             feature_statistics_every=settings.feature_statistics_every,
         )
+        # What listens, once it does.
+        self._parts: _Parts | None = None
+        self._repository = Repository(begin, self._engine, settings.intra_op_threads, self._changed)
 
     async def run(self) -> NoReturn:
         """Ends the process in the end."""
@@ -105,14 +107,17 @@ class _Server:
             loop.add_signal_handler(number, stop.set)
         calls = self._engine.calls(CallFailed)
         loop.add_reader(calls.fileno(), calls.deliver)
+        self._loop = loop
         parts = await self._build(calls)
-        loading = self._start_loading(parts)
+        self._parts = parts
+        poll_s = self._settings.repository_poll_s if self._settings.model_control == "poll" else None
+        self._repository.start(self._loaded, poll_s)
         watching = asyncio.create_task(self._watch_certificates(parts))
         await stop.wait()
         watching.cancel()
         await self._drain(parts)
         # The loop goes on refusing calls meanwhile.
-        if await asyncio.to_thread(self._stop, loading):
+        if await asyncio.to_thread(self._repository.stop, _JOIN_TIMEOUT_S):
             log.info("stopped", forced=False)
         else:
             log.warning("stopped", forced=True)
@@ -124,7 +129,15 @@ class _Server:
     async def _build(self, calls: Calls) -> _Parts:
         """Everything that listens. It is alive from here on, and ready once the models are."""
         settings = self._settings
-        served = Served(self._models, __version__, self._not_ready, self._engine.statistics)
+        models = self._repository
+        served = Served(
+            __version__,
+            models.registry.statuses,
+            self._engine.resolve,
+            self._not_ready,
+            self._engine.statistics,
+            models if settings.model_control == "explicit" else None,
+        )
         streams = OpenStreams(calls.cancel, settings.max_stream_in_flight)
         server = grpc.aio.server(options=doors.server_options(settings))
         # In the order in which they are looked through for a call's method.
@@ -143,10 +156,9 @@ class _Server:
         if settings.reflection:
             services = (_INFERENCE, _PREDICTION, _PROBE, _FEATURE_STATISTICS)
             Reflection([*(service.full_name for service in services), _HEALTH]).add_to(server)
-        for model in self._models.values():
-            # A call may come before the loading thread gets to the model.
-            self._engine.set_unavailable(model.name, None, f"version {model.version} is loading")
-            _announce(healths, model)
+        # Calls may come before the loading thread gets to their model.
+        models.announce()
+        healths.set_models(self._healths())
         listening = doors.listen(server, self._engine, settings, self._certificates)
         try:
             metrics_port = self._engine.serve_metrics(settings.metrics_host, settings.metrics_port)
@@ -154,7 +166,7 @@ class _Server:
             raise doors.listen_error(settings.metrics_host, settings.metrics_port, error) from error
         await server.start()
         tasks = frozenset(asyncio.all_tasks())
-        loading = [f"{model.name}/{model.version}" for model in self._models.values()]
+        loading = [f"{candidate.name}/{candidate.version}" for candidate in models.waiting]
         log.info(
             "listening",
             door=settings.door,
@@ -166,37 +178,47 @@ class _Server:
         )
         return _Parts(server, listening, healths, streams, metrics_port, tasks)
 
-    def _start_loading(self, parts: _Parts) -> threading.Thread:
-        loop = asyncio.get_running_loop()
-
-        def publish() -> None:
-            loop.call_soon_threadsafe(self._publish, parts)
-
-        def load_all() -> None:
-            for model in self._models.values():
-                model.load(self._engine, self._settings.intra_op_threads, publish)
-                publish()
-            loop.call_soon_threadsafe(self._report, parts)
-
-        loading = threading.Thread(target=load_all, name="loading", daemon=True)
-        loading.start()
-        return loading
-
     async def _watch_certificates(self, parts: _Parts) -> None:
         if self._certificates is not None:
             await self._certificates.watch(parts.doors.set_tls)
+
+    def _changed(self) -> None:
+        """A version has changed its state; on whichever thread changed it."""
+        if (parts := self._parts) is not None:
+            self._loop.call_soon_threadsafe(self._publish, parts)
 
     def _publish(self, parts: _Parts) -> None:
         """Tells every place where readiness can be asked."""
         ready = not self._not_ready()
         self._engine.set_ready(ready)
         parts.health.set_ready(ready)
-        for model in self._models.values():
-            _announce(parts.health, model)
+        parts.health.set_models(self._healths())
+
+    def _healths(self) -> dict[health.Name, bool]:
+        """Each model and each version by the name that health is asked for, and whether it serves."""
+        healths: dict[health.Name, bool] = {}
+        for candidate in self._repository.waiting:
+            healths[health.model(candidate.name)] = False
+            healths[health.model(candidate.name, candidate.version)] = False
+        for status in self._repository.registry.statuses():
+            name = health.model(status.name)
+            healths[name] = healths.get(name, False) or status.ready
+            if status.version:
+                healths[health.model(status.name, status.version)] = status.ready
+        return healths
+
+    def _loaded(self) -> None:
+        """Each of the first models has been tried; on the loading thread."""
+        if (parts := self._parts) is not None:
+            # Behind the news of the last of them, so that the server is as ready as the log says.
+            self._loop.call_soon_threadsafe(self._report, parts)
 
     def _report(self, parts: _Parts) -> None:
-        models = [f"{model.name}/{model.version}" for model in self._models.values() if model.ready]
-        failed = [f"{model.name}/{model.version}" for model in self._models.values() if model.failure]
+        statuses = self._repository.registry.statuses()
+        models = [f"{status.name}/{status.version}" for status in statuses if status.ready]
+        failed = [
+            f"{status.name}/{status.version}" for status in statuses if not status.ready and status.reason
+        ]
         fields: dict[str, Any] = {
             "host": self._settings.host,
             "port": parts.doors.port,
@@ -210,12 +232,7 @@ class _Server:
             log.info("serving", **fields)
 
     def _not_ready(self) -> str:
-        if self._draining:
-            return "the server is stopping"
-        for model in self._models.values():
-            if not model.ready:
-                return model.failure or f"model {model.name} is loading"
-        return ""
+        return "the server is stopping" if self._draining else self._repository.not_ready()
 
     async def _drain(self, parts: _Parts) -> None:
         """Not ready; after a while no new calls; the accepted ones finish, or are failed when time is over."""
@@ -241,17 +258,7 @@ class _Server:
         await asyncio.to_thread(parts.doors.close, _LAST_WRITES_S)
         await asyncio.sleep(_LAST_READS_S)
 
-    def _stop(self, loading: threading.Thread) -> bool:
-        until = time.monotonic() + _JOIN_TIMEOUT_S
-        ended = [model.stop(self._engine, until - time.monotonic()) for model in self._models.values()]
-        return all(ended) and not loading.is_alive()
-
 
 def _http(listening: Doors) -> dict[str, int]:
     """The HTTP port for the log, where there is one."""
     return {} if listening.http is None else {"http_port": listening.http.port}
-
-
-def _announce(healths: Health, model: Model) -> None:
-    healths.set(health.model(model.name), serving=model.ready)
-    healths.set(health.model(model.name, model.version), serving=model.ready)

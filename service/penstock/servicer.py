@@ -7,25 +7,19 @@ The hot methods get and give raw bytes: no protobuf object is made once a reques
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
 import grpc
 
 from penstock import stream_forms
-from penstock._fastpath import Calls, ModelSpec, RequestError, TensorSpec, VersionStatistics
-from penstock.errors import CallFailed
+from penstock._fastpath import Calls, ModelSpec, RequestError, RouteError, TensorSpec, VersionStatistics
+from penstock.errors import CallFailed, ConflictError, PenstockError, UnknownModelError
 from penstock.model_config import model_config
 from penstock.model_statistics import model_statistics
-from penstock.names import (
-    MODEL_NAME,
-    MODEL_NAME_RULE,
-    MODEL_VERSION,
-    MODEL_VERSION_RULE,
-    unknown_model,
-    unknown_version,
-)
+from penstock.names import MODEL_NAME, MODEL_NAME_RULE
 from penstock.open_streams import OpenStreams
 from penstock.pb import (
     feature_statistics_pb2,
@@ -38,6 +32,7 @@ from penstock.pb import (
 from penstock.pb import inference_pb2 as oip
 from penstock.rpc_handlers import Context, abort, refuse
 from penstock.server_settings import UNCHANGEABLE, log_settings, trace_settings
+from penstock.version_status import State, VersionStatus
 
 # Their requests go to the engine, and its answers to the transport, as they are.
 RAW_METHODS = frozenset({"ModelInfer", "ModelStreamInfer", "Predict", "PredictStream"})
@@ -47,41 +42,53 @@ _EXTENSIONS = ("model_configuration", "statistics")
 
 _NO_SHARED_MEMORY = "Shared memory is not served; send and receive tensors in the messages."
 _NO_MODEL_CONTROL = (
-    "Callers do not load or unload models; the server serves what its repository held at the start."
+    "Callers do not load or unload models here; a server started with --model-control explicit lets them."
 )
 # Why what Triton serves is not served here, by RPC.
 UNSERVED = {
-    **{
-        f"{kind}SharedMemory{verb}": _NO_SHARED_MEMORY
-        for kind in ("System", "Cuda")
-        for verb in ("Status", "Register", "Unregister")
-    },
-    "RepositoryModelLoad": _NO_MODEL_CONTROL,
-    "RepositoryModelUnload": _NO_MODEL_CONTROL,
+    f"{kind}SharedMemory{verb}": _NO_SHARED_MEMORY
+    for kind in ("System", "Cuda")
+    for verb in ("Status", "Register", "Unregister")
 }
 
 # What the protocol calls a TorchScript model, by the platform's name in model.toml.
 _PLATFORMS = {"torchscript": "pytorch_torchscript"}
 
 
-class ServedModel(Protocol):
-    """What the RPCs ask of a model."""
+# Triton's words for the states, where they are others.
+_INDEX_STATES = {State.WARMING: "LOADING", State.DRAINING: "UNLOADING"}
 
-    name: str
-    version: int
-    spec: ModelSpec
-    ready: bool
-    failure: str
+
+class ModelControl(Protocol):
+    """What changes the models that serve. The futures raise PenstockError."""
+
+    def load(self, name: str) -> Future[None]:
+        """Loads what a model's folder holds now."""
+
+    def unload(self, name: str) -> Future[None]:
+        """Takes a model out of service."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """What this server serves. `not_ready` says why it should not be called now; "" when it should."""
+    """What this server serves.
 
-    models: Mapping[str, ServedModel]
+    Attributes:
+        version: penstock's.
+        statuses: the versions of a model, or of all models, by name and number.
+        resolve: the number that answers a request with this model and version; `Engine.resolve`.
+        not_ready: why the server should not be called now; "" when it should.
+        statistics: what a version has done; `Engine.statistics`.
+        control: what callers may change models with; None where they may not.
+
+    """
+
     version: str
+    statuses: Callable[[str | None], Sequence[VersionStatus]]
+    resolve: Callable[[str, str], int]
     not_ready: Callable[[], str]
     statistics: Callable[[str, int], VersionStatistics | None]
+    control: ModelControl | None = None
 
 
 class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
@@ -102,51 +109,62 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
 
     async def ModelReady(self, request: oip.ModelReadyRequest, context: Context) -> oip.ModelReadyResponse:
         """Whether a model is warm; NOT_FOUND for one that is not in the repository."""
-        model = await _model(self._served, request.name, request.version, context)
-        return oip.ModelReadyResponse(ready=model.ready)
+        try:
+            self._served.resolve(request.name, request.version)
+        except RouteError as error:
+            if error.args[0] != grpc.StatusCode.UNAVAILABLE.value[0]:
+                await _abort_unrouted(context, error)
+            return oip.ModelReadyResponse(ready=False)
+        return oip.ModelReadyResponse(ready=True)
 
     async def ServerMetadata(
         self, request: oip.ServerMetadataRequest, context: Context
     ) -> oip.ServerMetadataResponse:
         """The server's name and version, and which of Triton's extensions it serves."""
+        extensions = [*_EXTENSIONS, *(("model_repository",) if self._served.control else ())]
         return oip.ServerMetadataResponse(
-            name="penstock", version=self._served.version, extensions=_EXTENSIONS
+            name="penstock", version=self._served.version, extensions=extensions
         )
 
     async def ModelMetadata(
         self, request: oip.ModelMetadataRequest, context: Context
     ) -> oip.ModelMetadataResponse:
         """What callers send to a model and what it answers."""
-        model = await _ready_model(self._served, request.name, request.version, context)
+        _, spec = await _found(self._served, request.name, request.version, context)
+        ready = [status for status in self._served.statuses(spec.name) if status.ready]
         return oip.ModelMetadataResponse(
-            name=model.name,
-            versions=[str(model.version)],
-            platform=_PLATFORMS[model.spec.platform],
-            inputs=map(_tensor_metadata, model.spec.takes),
-            outputs=map(_tensor_metadata, model.spec.outputs),
+            name=spec.name,
+            versions=[str(status.version) for status in ready],
+            platform=_PLATFORMS[spec.platform],
+            inputs=map(_tensor_metadata, spec.takes),
+            outputs=map(_tensor_metadata, spec.outputs),
             # What a tensor's datatype does not tell: INT64 is an int, or a timestamp in seconds or milliseconds.
-            properties={f"feature.{name}": kind for name, kind in model.spec.feature_kinds.items()},
+            properties={f"feature.{name}": kind for name, kind in spec.feature_kinds.items()},
         )
 
     async def ModelConfig(self, request: oip.ModelConfigRequest, context: Context) -> oip.ModelConfigResponse:
         """A model's model.toml, as a configuration of Triton's."""
-        model = await _ready_model(self._served, request.name, request.version, context)
-        platform = _PLATFORMS[model.spec.platform]
-        return oip.ModelConfigResponse(config=model_config(model.spec, platform))
+        _, spec = await _found(self._served, request.name, request.version, context)
+        return oip.ModelConfigResponse(config=model_config(spec, _PLATFORMS[spec.platform]))
 
     async def ModelStatistics(
         self, request: oip.ModelStatisticsRequest, context: Context
     ) -> oip.ModelStatisticsResponse:
-        """What a model, or every model that is ready, has done so far."""
+        """What a version, every version of a model that serves, or every one of all models has done so far."""
         if request.name:
-            models = [await _ready_model(self._served, request.name, request.version, context)]
+            number, spec = await _found(self._served, request.name, request.version, context)
+            versions = [(spec.name, number)]
+            if not request.version:
+                statuses = self._served.statuses(spec.name)
+                versions = [(status.name, status.version) for status in statuses if status.ready]
         else:
-            models = [model for model in self._served.models.values() if model.ready]
-        seen = ((model, self._served.statistics(model.name, model.version)) for model in models)
+            statuses = self._served.statuses(None)
+            versions = [(status.name, status.version) for status in statuses if status.ready]
+        seen = ((name, number, self._served.statistics(name, number)) for name, number in versions)
         return oip.ModelStatisticsResponse(
             model_stats=[
-                model_statistics(model.name, model.version, statistics)
-                for model, statistics in seen
+                model_statistics(name, number, statistics)
+                for name, number, statistics in seen
                 if statistics is not None
             ]
         )
@@ -154,7 +172,7 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
     async def RepositoryIndex(
         self, request: oip.RepositoryIndexRequest, context: Context
     ) -> oip.RepositoryIndexResponse:
-        """Every model of the repository, or only those that are ready, with its state and why it has that."""
+        """Every version that is known, or only those that are ready, with its state and why it has that."""
         if request.repository_name:
             await _abort_invalid(
                 context,
@@ -162,15 +180,48 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
                 request.repository_name,
                 "nothing, because there is one repository",
             )
-        models = [model for model in self._served.models.values() if model.ready or not request.ready]
-        return oip.RepositoryIndexResponse(models=map(_index, models))
+        versions = [status for status in self._served.statuses(None) if status.ready or not request.ready]
+        return oip.RepositoryIndexResponse(models=map(_index, versions))
+
+    async def RepositoryModelLoad(
+        self, request: oip.RepositoryModelLoadRequest, context: Context
+    ) -> oip.RepositoryModelLoadResponse:
+        """Loads what a model's folder holds now; answered when that serves."""
+        control = await self._control(context)
+        if request.parameters:
+            await _abort_invalid(
+                context,
+                "parameters",
+                ", ".join(sorted(request.parameters)),
+                "none, because a model is what its folder in the repository holds",
+            )
+        await _changed(control.load(await _to_change(request, context)), context)
+        return oip.RepositoryModelLoadResponse()
+
+    async def RepositoryModelUnload(
+        self, request: oip.RepositoryModelUnloadRequest, context: Context
+    ) -> oip.RepositoryModelUnloadResponse:
+        """Takes a model out of service; answered when its calls are."""
+        control = await self._control(context)
+        # No model depends on another here, so unload_dependents changes nothing.
+        if others := sorted(request.parameters.keys() - {"unload_dependents"}):
+            await _abort_invalid(
+                context, "parameters", ", ".join(others), "unload_dependents, which changes nothing"
+            )
+        await _changed(control.unload(await _to_change(request, context)), context)
+        return oip.RepositoryModelUnloadResponse()
+
+    async def _control(self, context: Context) -> ModelControl:
+        if self._served.control is None:
+            await abort(context, grpc.StatusCode.UNIMPLEMENTED, _NO_MODEL_CONTROL)
+        return self._served.control
 
     async def TraceSetting(
         self, request: oip.TraceSettingRequest, context: Context
     ) -> oip.TraceSettingResponse:
         """That calls are not traced."""
         if request.model_name:
-            await _model(self._served, request.model_name, "", context)
+            await _found(self._served, request.model_name, "", context)
         if request.settings:
             await abort(context, grpc.StatusCode.UNIMPLEMENTED, UNCHANGEABLE)
         return trace_settings()
@@ -235,10 +286,10 @@ class FeatureStatisticsServicer(feature_statistics_pb2_grpc.FeatureStatisticsSer
         self, request: feature_statistics_pb2.GetFeatureStatisticsRequest, context: Context
     ) -> feature_statistics_pb2.GetFeatureStatisticsResponse:
         """Of one model version; written in Rust, off the event loop."""
-        model = await _ready_model(self._served, request.model_name, request.model_version, context)
+        number, spec = await _found(self._served, request.model_name, request.model_version, context)
         wanted = list(request.features)
         try:
-            answer = await asyncio.to_thread(self._statistics, model.name, model.version, wanted)
+            answer = await asyncio.to_thread(self._statistics, spec.name, number, wanted)
         except RequestError as error:
             await abort(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except LookupError as error:
@@ -246,24 +297,49 @@ class FeatureStatisticsServicer(feature_statistics_pb2_grpc.FeatureStatisticsSer
         return feature_statistics_pb2.GetFeatureStatisticsResponse.FromString(answer)
 
 
-async def _ready_model(served: Served, name: str, version: str, context: Context) -> ServedModel:
-    model = await _model(served, name, version, context)
-    if not model.ready:
-        await abort(context, grpc.StatusCode.UNAVAILABLE, f"model {model.name} is not ready")
-    return model
+async def _found(served: Served, name: str, version: str, context: Context) -> tuple[int, ModelSpec]:
+    """The version that answers such a request, by the engine's own rule."""
+    try:
+        number = served.resolve(name, version)
+    except RouteError as error:
+        await _abort_unrouted(context, error)
+    for status in served.statuses(name):
+        if status.version == number and status.spec is not None:
+            return number, status.spec
+    gone = f'Model "{name}" is not ready: version {number} has just gone'
+    return await abort(context, grpc.StatusCode.UNAVAILABLE, gone)
 
 
-async def _model(served: Served, name: str, version: str, context: Context) -> ServedModel:
+async def _abort_unrouted(context: Context, error: RouteError) -> NoReturn:
+    code, sentence = error.args
+    await refuse(context, CallFailed(code, sentence))
+
+
+async def _to_change(
+    request: oip.RepositoryModelLoadRequest | oip.RepositoryModelUnloadRequest, context: Context
+) -> str:
+    """The model that a request to load or unload names."""
+    # KServe's own message has the model's name where Triton's has the repository's.
+    name = request.model_name or request.repository_name
+    if request.model_name and request.repository_name:
+        await _abort_invalid(
+            context, "repository_name", request.repository_name, "nothing, because there is one repository"
+        )
     if not MODEL_NAME.fullmatch(name):
         await _abort_invalid(context, "model name", name, MODEL_NAME_RULE)
-    if version and not MODEL_VERSION.fullmatch(version):
-        await _abort_invalid(context, "model version", version, MODEL_VERSION_RULE)
-    model = served.models.get(name)
-    if model is None:
-        await abort(context, grpc.StatusCode.NOT_FOUND, unknown_model(name))
-    if version and int(version) != model.version:
-        await abort(context, grpc.StatusCode.NOT_FOUND, unknown_version(name, version, model.version))
-    return model
+    return name
+
+
+async def _changed(change: Future[None], context: Context) -> None:
+    """Waits for a change. A caller who goes away does not stop it."""
+    try:
+        await asyncio.shield(asyncio.wrap_future(change))
+    except UnknownModelError as error:
+        await abort(context, grpc.StatusCode.NOT_FOUND, str(error))
+    except ConflictError as error:
+        await abort(context, grpc.StatusCode.ABORTED, str(error))
+    except PenstockError as error:
+        await abort(context, grpc.StatusCode.FAILED_PRECONDITION, str(error))
 
 
 async def _answer(
@@ -289,10 +365,12 @@ async def _abort_invalid(context: Context, what: str, found: str, rule: str) -> 
     await abort(context, grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
-def _index(model: ServedModel) -> oip.RepositoryIndexResponse.ModelIndex:
-    state = "READY" if model.ready else "UNAVAILABLE" if model.failure else "LOADING"
+def _index(status: VersionStatus) -> oip.RepositoryIndexResponse.ModelIndex:
     return oip.RepositoryIndexResponse.ModelIndex(
-        name=model.name, version=str(model.version), state=state, reason="" if model.ready else model.failure
+        name=status.name,
+        version=str(status.version) if status.version else "",
+        state=_INDEX_STATES.get(status.state, status.state.value),
+        reason=status.reason or (status.state.value if status.state in _INDEX_STATES else ""),
     )
 
 

@@ -173,7 +173,7 @@ def test_a_few_features_can_be_asked_for(watched: ServerProcess) -> None:
         ("nowhere", (), "", grpc.StatusCode.NOT_FOUND, "nowhere"),
         ("features", (), "2", grpc.StatusCode.NOT_FOUND, "2"),
         ("features", (), "x", grpc.StatusCode.INVALID_ARGUMENT, "version"),
-        ("", (), "", grpc.StatusCode.INVALID_ARGUMENT, "model name"),
+        ("", (), "", grpc.StatusCode.INVALID_ARGUMENT, "names no model"),
     ],
 )
 def test_a_question_without_an_answer_is_told_why(

@@ -35,6 +35,7 @@ ONLY_IN = {
         "model_statistics",
         "repository",
         "runtime",
+        "version_status",
         # encoding and decoding on the caller's side, and offline
         "__init__",
         "arrays",
@@ -63,6 +64,7 @@ FLOORS = (
         "model_config",
         "model_statistics",
         "server_settings",
+        "version_status",
     },
     {"doors", "runtime", "health", "reflection", "request_stream"},
     {"open_streams"},

@@ -40,11 +40,18 @@ def test_the_file_may_be_named_by_a_variable_and_a_flag_names_another(tmp_path: 
 
 
 # Another value than the default, of settings with choices.
-OTHER_TEXTS = {"door": "grpcio", "response_compression": "zstd", "log_format": "json", "log_level": "error"}
+OTHER_TEXTS = {
+    "door": "grpcio",
+    "model_control": "poll",
+    "response_compression": "zstd",
+    "log_format": "json",
+    "log_level": "error",
+}
 NEEDED_BESIDE = {
-    "tls_certificate": ["tls_key"],
-    "tls_key": ["tls_certificate"],
-    "tls_client_ca": ["tls_certificate", "tls_key"],
+    "tls_certificate": {"tls_key": "file.pem"},
+    "tls_key": {"tls_certificate": "file.pem"},
+    "tls_client_ca": {"tls_certificate": "file.pem", "tls_key": "file.pem"},
+    "load_models": {"model_control": "explicit"},
 }
 
 
@@ -61,7 +68,7 @@ def test_every_setting_has_a_flag_a_key_and_a_variable(name: str, tmp_path: Path
         text = toml = str(value)
     file = tmp_path / "penstock.toml"
     file.write_text(f"{name} = {toml}\n")
-    beside = {f"PENSTOCK_{other.upper()}": "file.pem" for other in NEEDED_BESIDE.get(name, ())}
+    beside = {f"PENSTOCK_{other.upper()}": text for other, text in NEEDED_BESIDE.get(name, {}).items()}
     parser = argparse.ArgumentParser()
     add_flags(parser)
     flag = [] if name == "repository" else ["--" + name.replace("_", "-")]

@@ -94,9 +94,9 @@ async def test_a_forgotten_model_is_unknown(
 ) -> None:
     states.set(health.model("fraud"), serving=True)
     assert await check(stub, "fraud") == SERVING
-    states.forget(health.model("fraud"))
+    states.set_models({})
     assert await check(stub, "fraud") is grpc.StatusCode.NOT_FOUND
-    states.forget(health.model("fraud"))
+    states.set_models({})
 
 
 @pytest.mark.skipif(
@@ -124,7 +124,7 @@ async def test_watch_tells_each_change_and_nothing_twice(
     states.set(health.model("fraud"), serving=False)
     states.set(health.model("fraud"), serving=True)
     assert (await watch.read()).status == SERVING
-    states.forget(health.model("fraud"))
+    states.set_models({})
     assert (await watch.read()).status == SERVICE_UNKNOWN
     watch.cancel()
 

@@ -43,15 +43,19 @@ def refusal(repo: Path) -> str:
     return str(caught.value)
 
 
+def only(repo: Path) -> repository.Candidate:
+    """The one version that a repository wants served."""
+    (candidate,) = repository.scan(repo)
+    return candidate
+
+
 def test_every_folder_is_a_model_and_its_highest_version_serves(tmp_path: Path) -> None:
     write(tmp_path, "fraud", ("1", "9", "10"))
     write(tmp_path, "Ranker-2.b_", ("176722560000000000",))
-    models = repository.scan(tmp_path)
-    assert {name: model.version for name, model in models.items()} == {
+    assert {each.name: each.version for each in repository.scan(tmp_path)} == {
         "fraud": 10,
         "Ranker-2.b_": 176722560000000000,
     }
-    assert not any(model.ready for model in models.values())
 
 
 def test_dot_folders_files_and_a_volumes_own_folder_are_no_models(tmp_path: Path) -> None:
@@ -59,13 +63,13 @@ def test_dot_folders_files_and_a_volumes_own_folder_are_no_models(tmp_path: Path
     for name in (".git", "..data", "lost+found"):
         (tmp_path / name).mkdir()
     (tmp_path / "README.md").touch()
-    assert list(repository.scan(tmp_path)) == ["fraud"]
+    assert only(tmp_path).name == "fraud"
 
 
 def test_other_folders_in_a_model_are_no_versions(tmp_path: Path) -> None:
     folder = write(tmp_path)
     (folder / "training").mkdir()
-    assert repository.scan(tmp_path)["fraud"].version == 1
+    assert only(tmp_path).version == 1
 
 
 @pytest.mark.parametrize("name", ["frau d", "-fraud", "früd", "a" * 129])
@@ -155,14 +159,14 @@ def test_links_within_the_repository_and_to_it_are_followed(tmp_path: Path) -> N
     (folder / "1" / "model.pt").rename(folder / "weights")
     (folder / "1" / "model.pt").symlink_to("../weights")
     (tmp_path / "models").symlink_to(repo)
-    model = repository.scan(tmp_path / "models")["fraud"]
+    model = only(tmp_path / "models")
     model.open_file().close()
 
 
 def test_a_model_file_that_becomes_a_link_after_the_check_is_not_opened(tmp_path: Path) -> None:
     folder = write(tmp_path / "models")
     (tmp_path / "secret").write_text("secret")
-    model = repository.scan(tmp_path / "models")["fraud"]
+    model = only(tmp_path / "models")
     (folder / "1" / "model.pt").unlink()
     (folder / "1" / "model.pt").symlink_to(tmp_path / "secret")
     with pytest.raises(RepositoryError, match="leads outside the repository"):
@@ -173,7 +177,7 @@ def test_a_model_file_that_does_not_load_is_named_by_its_path(tmp_path: Path) ->
     folder = write(tmp_path)
     (folder / "1" / "model.pt").write_bytes(b"no model")
     with pytest.raises(ModelLoadError) as caught:
-        repository.scan(tmp_path)["fraud"].try_out()
+        only(tmp_path).try_out()
     assert str(caught.value).startswith(f"{folder / '1' / 'model.pt'} does not load: ")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
@@ -75,9 +76,9 @@ def model_threads(
     model: Callable[[torch.Tensor], object], queue: Queue, instances: int = 1, ended: list[Any] | None = None
 ) -> runtime.ModelThreads:
     spec: Any = SimpleNamespace(instances=instances, batch_buckets=[1, 2, 4])
-    on_end = (ended if ended is not None else []).append
+    failed = (ended if ended is not None else []).append
     stand_in: Any = queue
-    return runtime.ModelThreads(model, stand_in, spec, 1, on_end)
+    return runtime.ModelThreads(model, stand_in, spec, 1, runtime.ThreadHooks(failed))
 
 
 def test_each_thread_runs_every_batch_bucket_before_the_start_is_over() -> None:
@@ -169,6 +170,39 @@ def test_a_thread_that_does_not_end_is_told_apart() -> None:
     assert not threads.join(0.01)
     leave.set()
     assert threads.join(10)
+
+
+def test_the_end_of_the_last_thread_is_told_once_with_the_model_freed() -> None:
+    class Model:
+        def __call__(self, x: torch.Tensor) -> torch.Tensor:
+            return x
+
+    model = Model()
+    alive = weakref.ref(model)
+    told: list[object] = []
+    spec: Any = SimpleNamespace(instances=3, batch_buckets=[1])
+    queue: Any = Queue(Batch(1))
+    threads = runtime.ModelThreads(
+        model, queue, spec, 1, runtime.ThreadHooks(told.append, lambda: told.append(alive()))
+    )
+    del model
+    threads.start()
+    assert threads.join(10)
+    assert told == [None]
+
+
+def test_warm_up_leaves_a_core_to_others_while_they_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(runtime.time, "sleep", slept.append)
+    spec: Any = SimpleNamespace(instances=1, batch_buckets=[1, 2])
+    serve = iter([False] * 3 + [True] * 3)
+    queue: Any = Queue()
+    threads = runtime.ModelThreads(
+        lambda x: x, queue, spec, 1, runtime.ThreadHooks([].append, others_serve=lambda: next(serve))
+    )
+    threads.start()
+    assert threads.join(10)
+    assert len(slept) == 3
 
 
 def test_loading_says_nothing_of_torchscripts_deprecation(tmp_path: Path) -> None:

@@ -109,6 +109,8 @@ impl<R: Send + 'static> Queue<R> {
         mut refuse: impl FnMut(Request<R>, Status),
     ) {
         let mut refused = Vec::new();
+        // What a request holds may close this queue when it goes, which takes the lock.
+        let mut gone = Vec::new();
         let mut earliest: Option<Instant> = None;
         let mut state = self.state.lock();
         for request in requests {
@@ -119,6 +121,8 @@ impl<R: Send + 'static> Queue<R> {
                 let deadline = request.ticket.deadline();
                 earliest = Some(earliest.map_or(deadline, |earliest| earliest.min(deadline)));
                 state.waiting.push_back(request);
+            } else {
+                gone.push(request);
             }
         }
         let full = state.waiting.rows() >= self.settings.max_batch_rows;

@@ -8,14 +8,17 @@ pub mod model;
 mod parsed;
 mod probe;
 pub mod reply;
+pub mod route;
 pub mod routes;
 pub mod run;
 pub mod stream;
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::batch::{Outbox, Queue, Reaper, Request, Settings, Ticket};
 use crate::features::statistics::{FeatureStatistics, Observer};
@@ -31,6 +34,7 @@ pub use model::Model;
 use model::OutputSelection;
 pub use parsed::RowsRequest;
 use reply::{Reply, ReplyForm};
+pub use route::Route;
 pub use routes::Routes;
 
 /// How long calls may take.
@@ -63,6 +67,8 @@ impl Version {
 pub struct Engine {
     pub routes: Routes,
     pub metrics: Arc<Metrics>,
+    /// Every version that was added and still exists: serving, not yet serving, or draining.
+    versions: Mutex<Vec<Weak<Version>>>,
     reaper: Reaper,
     timeouts: Timeouts,
     /// Statistics of features look at one row in so many; 0: at none.
@@ -72,7 +78,7 @@ pub struct Engine {
 
 /// A call that has a ticket and waits to be queued.
 pub struct Decoded {
-    version: Arc<Version>,
+    version: Arc<Route>,
     request: Request<Reply>,
 }
 
@@ -105,6 +111,7 @@ impl Engine {
     pub fn start(timeouts: Timeouts, server_version: &str) -> io::Result<Self> {
         Ok(Self {
             routes: Routes::default(),
+            versions: Mutex::default(),
             metrics: Arc::new(Metrics::new(server_version)),
             reaper: Reaper::start()?,
             timeouts,
@@ -138,6 +145,10 @@ impl Engine {
         let version = Arc::new(Version { model, version_text, queue, statistics, metrics });
         let source = Source::of(&version);
         version.metrics.set_features(source.map(|source| Arc::new(source) as Arc<dyn FeatureSource>));
+        let mut versions = self.versions.lock();
+        versions.retain(|version| version.strong_count() > 0);
+        versions.push(Arc::downgrade(&version));
+        drop(versions);
         version
     }
 
@@ -193,7 +204,7 @@ impl Engine {
 
     fn decoded(
         &self,
-        version: Arc<Version>,
+        version: Arc<Route>,
         (rows_field, block): (&str, Result<RowBlock, RowsError>),
         (form, id, outputs): (ReplyForm, &str, OutputSelection),
         caller: Caller,
@@ -218,7 +229,7 @@ impl Engine {
         Ok(Decoded { version, request })
     }
 
-    fn version(&self, name: &str, version: &str) -> Result<Arc<Version>, Status> {
+    fn version(&self, name: &str, version: &str) -> Result<Arc<Route>, Status> {
         self.routes.find(name, version).map_err(|status| self.refuse(status))
     }
 
@@ -253,6 +264,8 @@ impl Engine {
 
     /// Answers every unanswered call UNAVAILABLE; gives how many there were.
     pub fn fail_all(&self, reason: &str) -> usize {
-        self.routes.all().iter().map(|version| version.queue.fail_all(reason)).sum()
+        // Collected first: a version that goes meanwhile is freed with the lock released.
+        let versions: Vec<_> = self.versions.lock().iter().filter_map(Weak::upgrade).collect();
+        versions.iter().map(|version| version.queue.fail_all(reason)).sum()
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
-use super::Version;
+use super::Route;
 use super::model::OutputSelection;
 use crate::batch::Request;
 use crate::spec::OutputSpec;
@@ -19,7 +19,7 @@ pub struct Reply {
     pub form: ReplyForm,
     pub id: Box<str>,
     pub outputs: OutputSelection,
-    pub version: Arc<Version>,
+    pub version: Arc<Route>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

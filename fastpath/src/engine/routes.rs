@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
-use super::Version;
+use super::{Route, Version};
 use crate::spec::model::MAX_NAME_BYTES;
 use crate::status::{Code, Status};
 
@@ -27,7 +27,7 @@ struct Table {
 
 #[derive(Clone, Default)]
 struct Entry {
-    serving: BTreeMap<u64, Arc<Version>>,
+    serving: BTreeMap<u64, Arc<Route>>,
     /// Versions that are known but do not serve, with the reason; the key none is the whole model.
     unavailable: BTreeMap<Option<u64>, Arc<str>>,
 }
@@ -37,7 +37,7 @@ impl Routes {
     ///
     /// # Errors
     /// `NotFound`: unknown. `Unavailable`: known, but not serving. `InvalidArgument`: no name or no version.
-    pub fn find(&self, name: &str, version: &str) -> Result<Arc<Version>, Status> {
+    pub fn find(&self, name: &str, version: &str) -> Result<Arc<Route>, Status> {
         let table = self.table.load();
         let Some(entry) = table.models.get(name) else {
             return Err(unknown_name(name));
@@ -57,35 +57,52 @@ impl Routes {
         entry.serving.get(&number).map(Arc::clone).ok_or_else(|| entry.why_not(name, Some(number)))
     }
 
-    /// Lets a version serve.
-    pub fn add(&self, version: Arc<Version>) {
-        let number = version.model.version;
-        let name = version.model.spec.name.clone();
+    /// Lets a version serve; in place of the one with its number, if there is one.
+    pub fn add(&self, route: Arc<Route>) {
+        let number = route.model.version;
+        let name = route.model.spec.name.clone();
         self.change(&name, |entry| {
             entry.unavailable.remove(&Some(number));
             entry.unavailable.remove(&None);
-            entry.serving.insert(number, version);
+            entry.serving.insert(number, route);
         });
     }
 
-    /// Takes a version out of service; gives it, so that its queue can be closed.
-    pub fn remove(&self, name: &str, number: u64) -> Option<Arc<Version>> {
+    /// Takes a version out of service, and says whether it was in it; calls that have found it finish. Another one
+    /// that has taken its number is left alone.
+    pub fn remove(&self, version: &Version) -> bool {
+        let number = version.model.version;
         let mut removed = None;
-        self.change(name, |entry| removed = entry.serving.remove(&number));
-        removed
+        self.change(&version.model.spec.name, |entry| {
+            if entry.serving.get(&number).is_some_and(|route| route.is_to(version)) {
+                removed = entry.serving.remove(&number);
+            }
+        });
+        removed.is_some()
     }
 
+    /// Why a version, or without a number the whole model, does not serve.
     pub fn set_unavailable(&self, name: &str, number: Option<u64>, reason: &str) {
         self.change(name, |entry| {
+            // What is known of a version says more than what was known of the whole.
+            entry.unavailable.remove(&None);
             entry.unavailable.insert(number, reason.into());
         });
     }
 
-    /// Every version that serves.
-    #[must_use]
-    pub fn all(&self) -> Vec<Arc<Version>> {
-        let table = self.table.load();
-        table.models.values().flat_map(|entry| entry.serving.values().map(Arc::clone)).collect()
+    /// That there is no such version, or without a number no such model, any more; what serves goes on.
+    pub fn forget(&self, name: &str, number: Option<u64>) {
+        let _one_at_a_time = self.changes.lock();
+        let mut table = Table::clone(&self.table.load());
+        let Some(entry) = table.models.get_mut(name) else { return };
+        match number {
+            Some(_) => entry.unavailable.retain(|key, _| *key != number),
+            None => entry.unavailable.clear(),
+        }
+        if entry.serving.is_empty() && entry.unavailable.is_empty() {
+            table.models.remove(name);
+        }
+        self.table.store(Arc::new(table));
     }
 
     fn change(&self, name: &str, change: impl FnOnce(&mut Entry)) {
@@ -98,8 +115,8 @@ impl Routes {
 
 impl Entry {
     fn why_not(&self, name: &str, number: Option<u64>) -> Status {
-        // Without a number every version would do, so the reason of any is the reason of all.
-        let any = || self.unavailable.values().next().filter(|_| number.is_none());
+        // Without a number the highest version would answer.
+        let any = || self.unavailable.values().next_back().filter(|_| number.is_none());
         let reason = self.unavailable.get(&number).or_else(|| self.unavailable.get(&None)).or_else(any);
         match (reason, number) {
             (Some(reason), _) => {

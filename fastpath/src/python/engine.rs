@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use pyo3::exceptions::PyLookupError;
+use pyo3::exceptions::{PyLookupError, PyValueError};
 use pyo3::prelude::*;
 
 use super::calls::Calls;
@@ -14,9 +14,9 @@ use super::http::{HttpSettings, PyHttpPort};
 use super::queue::PyQueue;
 use super::spec::PyModelSpec;
 use super::statistics::VersionStatistics;
-use super::{RequestError, SpecError};
+use super::{RequestError, RouteError, SpecError};
 use crate::engine::feature_statistics::NoStatistics;
-use crate::engine::{Engine, Model, Timeouts};
+use crate::engine::{Engine, Model, Route, Timeouts};
 use crate::metrics::Listener;
 
 #[pyclass(frozen, name = "Engine", module = "penstock._fastpath")]
@@ -62,18 +62,43 @@ impl PyEngine {
     }
 
     fn route(&self, queue: &PyQueue) {
-        self.engine.routes.add(Arc::clone(queue.version()));
+        self.engine.routes.add(Route::to(Arc::clone(queue.version())));
     }
 
-    fn unroute(&self, name: &str, version: u64) {
-        if let Some(version) = self.engine.routes.remove(name, version) {
-            version.queue.close();
+    fn unroute(&self, queue: &PyQueue) -> bool {
+        self.engine.routes.remove(queue.version())
+    }
+
+    fn resolve(&self, name: &str, version: &str) -> PyResult<u64> {
+        let found = self.engine.routes.find(name, version);
+        found
+            .map(|route| route.model.version)
+            .map_err(|status| RouteError::new_err((status.code as u8, status.message)))
+    }
+
+    fn set_state(&self, name: &str, version: u64, state: &str) -> PyResult<()> {
+        if self.engine.metrics.versions.set_state(name, version, state) {
+            return Ok(());
         }
+        Err(PyValueError::new_err(format!("{state:?} is no state of a model version")))
+    }
+
+    fn count_load(&self, name: &str, ok: bool, took: Duration) {
+        self.engine.metrics.versions.count_load(name, ok, took);
     }
 
     #[pyo3(signature = (name, version, reason))]
     fn set_unavailable(&self, name: &str, version: Option<u64>, reason: &str) {
         self.engine.routes.set_unavailable(name, version, reason);
+    }
+
+    #[pyo3(signature = (name, version))]
+    fn forget(&self, name: &str, version: Option<u64>) {
+        self.engine.routes.forget(name, version);
+        if let Some(version) = version {
+            self.engine.metrics.versions.forget(name, version);
+            self.engine.metrics.remove(name, version);
+        }
     }
 
     fn statistics(&self, name: &str, version: u64) -> Option<VersionStatistics> {

@@ -32,7 +32,7 @@ mod statistics;
 mod table;
 
 use pyo3::create_exception;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyLookupError, PyValueError};
 use pyo3::prelude::*;
 
 /// Rows and answers are made on one thread and freed on another, once a request; glibc's allocator makes both ends wait.
@@ -41,12 +41,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 create_exception!(penstock._fastpath, SpecError, PyValueError);
 create_exception!(penstock._fastpath, RequestError, PyValueError);
+create_exception!(penstock._fastpath, RouteError, PyLookupError);
 
 #[pymodule]
 fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("SpecError", module.py().get_type::<SpecError>())?;
     module.add("RequestError", module.py().get_type::<RequestError>())?;
+    module.add("RouteError", module.py().get_type::<RouteError>())?;
     module.add_class::<spec::TensorSpec>()?;
     module.add_class::<spec::PyModelSpec>()?;
     module.add_class::<baseline::BaselineRecorder>()?;

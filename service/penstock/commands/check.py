@@ -12,7 +12,7 @@ from penstock.errors import ModelLoadError
 from penstock.program_table import as_json, describe
 
 if TYPE_CHECKING:
-    from penstock.repository import Model
+    from penstock.repository import Candidate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = config.load_settings({"repository": arguments.repository})
     from penstock import repository  # noqa: PLC0415 - torch takes seconds to import
 
-    models = repository.scan(settings.repository, arguments.model).values()
+    models = repository.scan(settings.repository, arguments.model)
     documents = []
     for model in models:
         if not arguments.json:
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 2 if any(document["error"] for document in documents) else 0
 
 
-def _error(model: Model) -> str | None:
+def _error(model: Candidate) -> str | None:
     try:
         model.try_out()
     except ModelLoadError as error:
@@ -53,5 +53,5 @@ def _error(model: Model) -> str | None:
     return None
 
 
-def _document(model: Model, error: str | None) -> dict[str, Any]:
+def _document(model: Candidate, error: str | None) -> dict[str, Any]:
     return {"name": model.name, "version": model.version, "error": error, **as_json(model.spec)}
