@@ -450,9 +450,28 @@ class Queue:
         """
 
     def warmup_batch(
-        self, rows: int, from_dlpack: Callable[[object], object], to_dlpack: Callable[[object], object]
+        self,
+        rows: int,
+        turn: int,
+        from_dlpack: Callable[[object], object],
+        to_dlpack: Callable[[object], object],
     ) -> Batch:
-        """A batch of default rows whose reply is checked against the outputs and thrown away; its errors propagate."""
+        """A batch whose reply is checked against the outputs and thrown away; its errors propagate.
+
+        Its rows are those of requests that the model had of late, others in each `turn`, and default ones where there
+        are not as many.
+        """
+
+    def warmup_request(
+        self,
+        body: bytes,
+        from_dlpack: Callable[[object], object],
+        to_dlpack: Callable[[object], object],
+    ) -> Batch:
+        """The same with the rows of a request, as JSON that the HTTP port would take.
+
+        Raises ValueError with what is wrong with it.
+        """
 
     def close(self) -> None:
         """Ends the iteration once the queue is empty."""

@@ -10,7 +10,7 @@ import threading
 import time
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -18,7 +18,7 @@ import torch
 from torch.utils import dlpack
 
 from penstock import log
-from penstock._fastpath import ModelSpec, Queue
+from penstock._fastpath import Batch, ModelSpec, Queue
 from penstock.errors import ModelLoadError
 
 _from_dlpack: Any = dlpack.from_dlpack
@@ -28,6 +28,8 @@ _to_dlpack: Any = dlpack.to_dlpack  # type: ignore[attr-defined]
 # The profiling executor looks at a module's first run, compiles in the second, and is as fast as it gets
 # from the third.
 _WARMUP_RUNS = 3
+# What a version must answer before it serves: a JSON body of a request a line, in its folder or the model's.
+WARMUP_FILE = "warmup.jsonl"
 # Of a warm-up run's time, how long its thread then leaves the core to others: a quarter of it is used.
 _PAUSE = 3
 # What torch 2.13 says on loading and freezing; TorchScript is what this server is for.
@@ -63,7 +65,7 @@ def run_once(model: Callable[..., object], queue: Queue) -> None:
     torch.set_num_threads(1)
     try:
         with torch.inference_mode():
-            _run_warmup_batch(model, queue, rows=1)
+            _run_batch(model, queue.warmup_batch(1, 0, _from_dlpack, _to_dlpack))
     except Exception as error:
         raise _warmup_failure(queue, error) from error
 
@@ -97,12 +99,15 @@ class ModelThreads:
         spec: ModelSpec,
         intra_op_threads: int,
         hooks: ThreadHooks,
+        requests: Sequence[bytes] = (),
     ) -> None:
+        """`requests` are those that each thread must answer before it serves, as JSON bodies."""
         self._model: Callable[..., object] | None = model
         self._queue = queue
         self._batch_buckets = spec.batch_buckets
         self._intra_op_threads = intra_op_threads
         self._hooks = hooks
+        self._requests = requests
         self._running = spec.instances
         self._last = threading.Lock()
         self._warmed: handover.SimpleQueue[BaseException | None] = handover.SimpleQueue()
@@ -159,13 +164,22 @@ class ModelThreads:
 
     def _warm_up(self, model: Callable[..., object]) -> None:
         for rows in self._batch_buckets:
-            for _ in range(_WARMUP_RUNS):
-                began = time.monotonic()
-                _run_warmup_batch(model, self._queue, rows)
-                if self._hooks.others_serve():
-                    # No lower priority instead: a thread that is kept waiting while it holds the interpreter's lock
-                    # would have every other model wait for it.
-                    time.sleep(_PAUSE * (time.monotonic() - began))
+            for number in range(_WARMUP_RUNS):
+                batch = self._queue.warmup_batch(rows, number, _from_dlpack, _to_dlpack)
+                self._run_gently(model, batch)
+        for line, request in enumerate(self._requests, 1):
+            try:
+                self._run_gently(model, self._queue.warmup_request(request, _from_dlpack, _to_dlpack))
+            except Exception as error:
+                raise ModelLoadError(f"request {line} of its {WARMUP_FILE}: {_reason(error)}") from error
+
+    def _run_gently(self, model: Callable[..., object], batch: Batch) -> None:
+        began = time.monotonic()
+        _run_batch(model, batch)
+        if self._hooks.others_serve():
+            # No lower priority instead: a thread that is kept waiting while it holds the interpreter's lock
+            # would have every other model wait for it.
+            time.sleep(_PAUSE * (time.monotonic() - began))
 
     def _run(self, model: Callable[..., object]) -> None:
         for batch in self._queue.batches(_from_dlpack, _to_dlpack, _log_model_error):
@@ -178,8 +192,7 @@ class ModelThreads:
                 raise ModelLoadError("the model has stopped")
 
 
-def _run_warmup_batch(model: Callable[..., object], queue: Queue, rows: int) -> None:
-    batch = queue.warmup_batch(rows, _from_dlpack, _to_dlpack)
+def _run_batch(model: Callable[..., object], batch: Batch) -> None:
     with batch:
         batch.reply(model(*batch.tensors()))
 
@@ -195,4 +208,5 @@ def _log_model_error(error_id: str, error: BaseException) -> None:
 def _reason(error: BaseException) -> str:
     """The first line of what TorchScript says, or the last where it ends with the reason, as for a `raise`."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return lines[-1] if lines[0].startswith("The following operation failed") else lines[0]
+    reason = lines[-1] if lines[0].startswith("The following operation failed") else lines[0]
+    return reason.removeprefix("builtins.")

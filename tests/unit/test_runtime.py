@@ -59,7 +59,7 @@ class Queue:
         self.warmed: list[tuple[str, int]] = []
         self._batches = list(batches)
 
-    def warmup_batch(self, rows: int, *_: object) -> Batch:
+    def warmup_batch(self, rows: int, _: int, *__: object) -> Batch:
         # By name: the identity of a thread that has ended is given to the next.
         self.warmed.append((threading.current_thread().name, rows))
         return Batch(rows, warmup=True)

@@ -7,12 +7,14 @@ pub mod feature_statistics;
 pub mod model;
 mod parsed;
 mod probe;
+pub mod recent;
 pub mod reply;
 pub mod route;
 pub mod routes;
 pub mod run;
 pub mod stream;
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -33,6 +35,7 @@ use feature_statistics::Source;
 pub use model::Model;
 use model::OutputSelection;
 pub use parsed::RowsRequest;
+use recent::Recent;
 use reply::{Reply, ReplyForm};
 pub use route::Route;
 pub use routes::Routes;
@@ -55,6 +58,7 @@ pub struct Version {
     /// None where the model has no features, or nobody wants to know.
     pub statistics: Option<Arc<FeatureStatistics>>,
     metrics: Arc<ModelMetrics>,
+    recent: Arc<Recent>,
 }
 
 impl Version {
@@ -69,6 +73,8 @@ pub struct Engine {
     pub metrics: Arc<Metrics>,
     /// Every version that was added and still exists: serving, not yet serving, or draining.
     versions: Mutex<Vec<Weak<Version>>>,
+    /// By the model's name.
+    recent: Mutex<HashMap<String, Arc<Recent>>>,
     reaper: Reaper,
     timeouts: Timeouts,
     /// Statistics of features look at one row in so many; 0: at none.
@@ -112,6 +118,7 @@ impl Engine {
         Ok(Self {
             routes: Routes::default(),
             versions: Mutex::default(),
+            recent: Mutex::default(),
             metrics: Arc::new(Metrics::new(server_version)),
             reaper: Reaper::start()?,
             timeouts,
@@ -142,7 +149,8 @@ impl Engine {
         let metrics = self.metrics.model(&spec.name, model.version, spec.instances);
         let queue = Queue::new(settings, Arc::clone(&metrics), &self.reaper);
         let version_text = model.version.to_string().into();
-        let version = Arc::new(Version { model, version_text, queue, statistics, metrics });
+        let recent = Arc::clone(self.recent.lock().entry(spec.name.clone()).or_default());
+        let version = Arc::new(Version { model, version_text, queue, statistics, metrics, recent });
         let source = Source::of(&version);
         version.metrics.set_features(source.map(|source| Arc::new(source) as Arc<dyn FeatureSource>));
         let mut versions = self.versions.lock();
@@ -150,6 +158,12 @@ impl Engine {
         versions.push(Arc::downgrade(&version));
         drop(versions);
         version
+    }
+
+    /// That nothing of a model is to be kept.
+    pub fn forget(&self, name: &str) {
+        self.routes.forget(name, None);
+        self.recent.lock().remove(name);
     }
 
     /// Decodes a call and queues it. The ticket is for cancelling; the answer comes through the outbox.
@@ -167,7 +181,7 @@ impl Engine {
     pub fn decode(&self, method: Method, message: &[u8], caller: Caller) -> Result<Decoded, Status> {
         let began = Instant::now();
         self.check_open()?;
-        match method {
+        let decoded = match method {
             Method::ModelInfer => {
                 let request = InferRequest::parse(message).map_err(|error| self.refuse(error.into()))?;
                 self.decode_infer(&request, caller, began)
@@ -186,7 +200,9 @@ impl Engine {
                 let asked = (ReplyForm::Predict { receipt: request.receipt }, request.id, outputs);
                 self.decoded(version, (rows_field, block), asked, caller, began)
             }
-        }
+        }?;
+        decoded.version.recent.offer(method, message, began);
+        Ok(decoded)
     }
 
     /// The second half: queues what was decoded, with one lock and one wake for each model version. `refuse` is told the

@@ -9,11 +9,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
 use super::dlpack::{self, Imported};
+use super::warmup::WarmUp;
 use crate::batch::{BatchOf, BufferPool, RunTimes};
 use crate::engine::Version;
 use crate::engine::reply::{Batch, Reply};
 use crate::engine::run::{Given, check_outputs, tensors};
-use crate::features::RowBlock;
 
 /// Outputs of more bytes are written into answers with the GIL released; to let it go and take it again takes as long as
 /// writing so many, and longer where the event loop wants it too.
@@ -30,20 +30,21 @@ pub struct Bridge {
 /// Where a batch's rows come from.
 pub enum Source {
     Queue { version: Arc<Version>, batch: BatchOf<Reply> },
-    WarmUp { version: Arc<Version>, block: RowBlock },
+    WarmUp(WarmUp),
 }
 
 impl Source {
     fn version(&self) -> &Arc<Version> {
         match self {
-            Self::Queue { version, .. } | Self::WarmUp { version, .. } => version,
+            Self::Queue { version, .. } => version,
+            Self::WarmUp(warm_up) => warm_up.version(),
         }
     }
 
     fn rows(&self) -> usize {
         match self {
             Self::Queue { batch, .. } => batch.rows(),
-            Self::WarmUp { block, .. } => block.rows,
+            Self::WarmUp(warm_up) => warm_up.rows(),
         }
     }
 }
@@ -103,10 +104,9 @@ impl PyBatch {
         let Some(source) = &state.source else {
             return Err(PyRuntimeError::new_err("the batch has been answered"));
         };
-        let model = &source.version().model;
         let packed = match source {
-            Source::Queue { batch, .. } => tensors(model, &batch.blocks(), &self.pool),
-            Source::WarmUp { block, .. } => tensors(model, &[block], &self.pool),
+            Source::Queue { version, batch } => tensors(&version.model, &batch.blocks(), &self.pool),
+            Source::WarmUp(warm_up) => warm_up.tensors(&self.pool),
         };
         let packed = packed.map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
         state.pack = began.elapsed();

@@ -94,10 +94,12 @@ impl PyEngine {
 
     #[pyo3(signature = (name, version))]
     fn forget(&self, name: &str, version: Option<u64>) {
-        self.engine.routes.forget(name, version);
         if let Some(version) = version {
+            self.engine.routes.forget(name, Some(version));
             self.engine.metrics.versions.forget(name, version);
             self.engine.metrics.remove(name, version);
+        } else {
+            self.engine.forget(name);
         }
     }
 

@@ -30,6 +30,7 @@ mod queue;
 mod spec;
 mod statistics;
 mod table;
+mod warmup;
 
 use pyo3::create_exception;
 use pyo3::exceptions::{PyLookupError, PyValueError};

@@ -1,16 +1,18 @@
 //! A model version's queue, as its model threads see it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::batch::{Bridge, PyBatch, Source};
+use super::warmup::WarmUp;
 use crate::batch::linger::Linger;
 use crate::batch::{BufferPool, Spin};
 use crate::engine::Version;
+use crate::features::RowBlock;
 
 /// How long a model thread waits awake for the next call of a caller who was alone: its way back, the caller's own time, and
 /// the way here, where each of them first has to be woken. With 20 µs the first such call never met a thread awake.
@@ -23,15 +25,21 @@ pub struct PyQueue {
     max_send_bytes: usize,
     /// Whether model threads wait a moment for more where that pays.
     lingers: bool,
+    /// Rows that the model was asked of late, for warm-up; read once.
+    recent: OnceLock<Vec<Arc<RowBlock>>>,
 }
 
 impl PyQueue {
     pub fn new(version: Arc<Version>, max_send_bytes: usize, lingers: bool) -> Self {
-        Self { version, pool: Arc::default(), max_send_bytes, lingers }
+        Self { version, pool: Arc::default(), max_send_bytes, lingers, recent: OnceLock::new() }
     }
 
     pub fn version(&self) -> &Arc<Version> {
         &self.version
+    }
+
+    fn warm_up(&self, warm_up: WarmUp, bridge: Bridge) -> PyBatch {
+        PyBatch::new(Source::WarmUp(warm_up), Arc::clone(&self.pool), Arc::new(bridge), self.max_send_bytes)
     }
 }
 
@@ -60,18 +68,24 @@ impl PyQueue {
         }
     }
 
-    fn warmup_batch(&self, rows: usize, from_dlpack: Py<PyAny>, to_dlpack: Py<PyAny>) -> PyResult<PyBatch> {
-        let block = self
-            .version
-            .model
-            .default_rows(rows)
+    fn warmup_batch(
+        &self,
+        rows: usize,
+        turn: usize,
+        from_dlpack: Py<PyAny>,
+        to_dlpack: Py<PyAny>,
+    ) -> PyResult<PyBatch> {
+        let recent =
+            self.recent.get_or_init(|| self.version.recent_rows().into_iter().map(Arc::new).collect());
+        let warm_up = WarmUp::of(&self.version, rows, recent, turn)
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
-        Ok(PyBatch::new(
-            Source::WarmUp { version: Arc::clone(&self.version), block },
-            Arc::clone(&self.pool),
-            Arc::new(Bridge { from_dlpack, to_dlpack, on_error: None }),
-            self.max_send_bytes,
-        ))
+        Ok(self.warm_up(warm_up, Bridge { from_dlpack, to_dlpack, on_error: None }))
+    }
+
+    fn warmup_request(&self, body: &[u8], from_dlpack: Py<PyAny>, to_dlpack: Py<PyAny>) -> PyResult<PyBatch> {
+        let warm_up = WarmUp::of_request(&self.version, body)
+            .map_err(|status| PyValueError::new_err(status.message))?;
+        Ok(self.warm_up(warm_up, Bridge { from_dlpack, to_dlpack, on_error: None }))
     }
 
     fn close(&self) {

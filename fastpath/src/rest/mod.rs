@@ -23,5 +23,6 @@ mod route;
 mod service;
 mod syntax;
 mod tensor_data;
+pub mod warmup_rows;
 
 pub use listener::{Port, Settings};

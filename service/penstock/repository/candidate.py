@@ -12,7 +12,7 @@ from penstock.errors import RepositoryError
 from penstock.repository import checksums, folders
 from penstock.repository.fingerprint import Fingerprint, fingerprint
 from penstock.repository.policy import wanted
-from penstock.runtime import load_torchscript, run_once
+from penstock.runtime import WARMUP_FILE, load_torchscript, run_once
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,14 @@ class Candidate:
             file.close()
             raise
         return file
+
+    def warmup_requests(self) -> list[bytes]:
+        """What the version must answer before it serves. Raises RepositoryError."""
+        for folder in (self.folder, self.folder.parent):
+            if (folder / WARMUP_FILE).exists():
+                with folders.open_inside(self.root, folder / WARMUP_FILE) as file:
+                    return [line for line in file.read().splitlines() if line.strip()]
+        return []
 
     def try_out(self) -> None:
         """Loads the model and runs one batch of one default row, to no effect.

@@ -103,6 +103,7 @@ class ModelVersion:
             candidate.spec,
             self._host.intra_op_threads,
             ThreadHooks(self._stopped, self._ended, self._host.others_serve),
+            candidate.warmup_requests(),
         )
         del script
         self._threads.start()
