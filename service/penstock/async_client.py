@@ -15,7 +15,7 @@ from penstock.call_error import CallError
 from penstock.channel import DEFAULT_TIMEOUT_S, ChannelOptions, Tls, Transport, checked_timeout_s
 from penstock.fast_transport import AsyncFastTransport, fast_channel
 from penstock.grpcio_transport import AsyncGrpcioTransport
-from penstock.pb import feature_statistics_pb2, inference_pb2
+from penstock.pb import feature_statistics_pb2, inference_pb2, traffic_pb2
 from penstock.predict_request import PredictOptions
 from penstock.prediction import Prediction
 from penstock.retry import RetryAttempts, RetryBudget
@@ -97,6 +97,24 @@ class AsyncClient:
     ) -> feature_statistics_pb2.GetFeatureStatisticsResponse:
         """As `Client.feature_statistics`."""
         return await self._run(calls.feature_statistics(model, version, features), timeout_s)
+
+    async def traffic(self, model: str, *, timeout_s: float | None = None) -> traffic_pb2.ModelTraffic:
+        """As `Client.traffic`."""
+        return await self._run(calls.traffic(model), timeout_s)
+
+    async def set_traffic(
+        self, model: str, canary: str, weight: float, *, timeout_s: float | None = None
+    ) -> traffic_pb2.ModelTraffic:
+        """As `Client.set_traffic`."""
+        return await self._run(calls.set_traffic(model, canary, weight), timeout_s)
+
+    async def promote(self, model: str, *, timeout_s: float | None = None) -> traffic_pb2.ModelTraffic:
+        """As `Client.promote`."""
+        return await self._run(calls.promote(model), timeout_s)
+
+    async def roll_back(self, model: str, *, timeout_s: float | None = None) -> traffic_pb2.ModelTraffic:
+        """As `Client.roll_back`."""
+        return await self._run(calls.roll_back(model), timeout_s)
 
     async def health(self, service: str = "", *, timeout_s: float | None = None) -> str:
         """As `Client.health`."""

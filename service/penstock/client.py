@@ -19,7 +19,7 @@ from penstock.channel import DEFAULT_TIMEOUT_S, ChannelOptions, Tls, Transport, 
 from penstock.fast_transport import FastTransport, fast_channel
 from penstock.grpcio_transport import GrpcioTransport
 from penstock.many import Many
-from penstock.pb import feature_statistics_pb2, inference_pb2
+from penstock.pb import feature_statistics_pb2, inference_pb2, traffic_pb2
 from penstock.predict_request import PredictOptions
 from penstock.prediction import Prediction
 from penstock.retry import RetryAttempts, RetryBudget
@@ -232,6 +232,24 @@ class Client:
     ) -> feature_statistics_pb2.GetFeatureStatisticsResponse:
         """What the model's features are like, since load and in the last hour; an empty `features` is all of them."""
         return self._run(calls.feature_statistics(model, version, features), timeout_s)
+
+    def traffic(self, model: str, *, timeout_s: float | None = None) -> traffic_pb2.ModelTraffic:
+        """Which versions answer the model's calls; UNIMPLEMENTED where the server lets nobody control models."""
+        return self._run(calls.traffic(model), timeout_s)
+
+    def set_traffic(
+        self, model: str, canary: str, weight: float, *, timeout_s: float | None = None
+    ) -> traffic_pb2.ModelTraffic:
+        """Gives the version or label `canary`, or the present canary where it is empty, this share of the calls."""
+        return self._run(calls.set_traffic(model, canary, weight), timeout_s)
+
+    def promote(self, model: str, *, timeout_s: float | None = None) -> traffic_pb2.ModelTraffic:
+        """Makes the model's canary its stable version."""
+        return self._run(calls.promote(model), timeout_s)
+
+    def roll_back(self, model: str, *, timeout_s: float | None = None) -> traffic_pb2.ModelTraffic:
+        """Gives the model's canary nothing more, until its weight is set again."""
+        return self._run(calls.roll_back(model), timeout_s)
 
     def health(self, service: str = "", *, timeout_s: float | None = None) -> str:
         """The state by grpc.health.v1, "SERVING" or "NOT_SERVING"; an empty `service` is the whole server.

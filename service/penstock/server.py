@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import grpc
 import uvloop
 
-from penstock import certificates, doors, health, log, repository
+from penstock import certificates, doors, health, log, repository, traffic_servicer
 from penstock._fastpath import Calls, Engine, __version__
 from penstock.certificates import Certificates
 from penstock.config import Settings
@@ -38,6 +38,8 @@ from penstock.servicer import (
     ProbeServicer,
     Served,
 )
+from penstock.traffic import Traffic
+from penstock.traffic_servicer import TrafficServicer
 
 _INFERENCE = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 _PREDICTION = prediction_pb2.DESCRIPTOR.services_by_name["Prediction"]
@@ -83,7 +85,15 @@ class _Parts:
 class _Server:
     """One serving process. Its coroutines run in order: build, serve, drain, stop."""
 
-    def __init__(self, settings: Settings, models: dict[str, Model], tls: Certificates | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        models: dict[str, Model],
+        tls: Certificates | None,
+        *,
+        model_control: bool = False,
+    ) -> None:
+        """`model_control`: callers may change how calls are shared among versions."""
         self._settings = settings
         self._models = models
         self._certificates = tls
@@ -96,6 +106,8 @@ class _Server:
             linger=settings.door == "grpcio",
             feature_statistics_every=settings.feature_statistics_every,
         )
+        self._traffic = Traffic(self._engine)
+        self._model_control = model_control
 
     async def run(self) -> NoReturn:
         """Ends the process in the end."""
@@ -108,8 +120,10 @@ class _Server:
         parts = await self._build(calls)
         loading = self._start_loading(parts)
         watching = asyncio.create_task(self._watch_certificates(parts))
+        judging = asyncio.create_task(self._traffic.watch())
         await stop.wait()
         watching.cancel()
+        judging.cancel()
         await self._drain(parts)
         # The loop goes on refusing calls meanwhile.
         if await asyncio.to_thread(self._stop, loading):
@@ -124,7 +138,9 @@ class _Server:
     async def _build(self, calls: Calls) -> _Parts:
         """Everything that listens. It is alive from here on, and ready once the models are."""
         settings = self._settings
-        served = Served(self._models, __version__, self._not_ready, self._engine.statistics)
+        served = Served(
+            self._models, __version__, self._not_ready, self._engine.statistics, self._traffic.labels
+        )
         streams = OpenStreams(calls.cancel, settings.max_stream_in_flight)
         server = grpc.aio.server(options=doors.server_options(settings))
         # In the order in which they are looked through for a call's method.
@@ -138,12 +154,17 @@ class _Server:
                 ),
             )
         )
+        if self._model_control:
+            servicer = TrafficServicer(self._traffic, self._engine)
+            server.add_generic_rpc_handlers((rpc_handlers(traffic_servicer.SERVICE, servicer),))
         healths = Health()
         healths.add_to(server)
         if settings.reflection:
-            services = (_INFERENCE, _PREDICTION, _PROBE, _FEATURE_STATISTICS)
+            services = [_INFERENCE, _PREDICTION, _PROBE, _FEATURE_STATISTICS]
+            services += [traffic_servicer.SERVICE] if self._model_control else []
             Reflection([*(service.full_name for service in services), _HEALTH]).add_to(server)
         for model in self._models.values():
+            self._traffic.configure(model.spec)
             # A call may come before the loading thread gets to the model.
             self._engine.set_unavailable(model.name, None, f"version {model.version} is loading")
             _announce(healths, model)

@@ -19,10 +19,13 @@ from penstock.errors import CallFailed
 from penstock.model_config import model_config
 from penstock.model_statistics import model_statistics
 from penstock.names import (
+    LABEL,
     MODEL_NAME,
     MODEL_NAME_RULE,
     MODEL_VERSION,
     MODEL_VERSION_RULE,
+    label_does_not_serve,
+    unknown_label,
     unknown_model,
     unknown_version,
 )
@@ -82,6 +85,8 @@ class Served:
     version: str
     not_ready: Callable[[], str]
     statistics: Callable[[str, int], VersionStatistics | None]
+    # A model's labels: what callers may send in place of a version's number.
+    labels: Callable[[str], Mapping[str, int]]
 
 
 class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
@@ -256,14 +261,27 @@ async def _ready_model(served: Served, name: str, version: str, context: Context
 async def _model(served: Served, name: str, version: str, context: Context) -> ServedModel:
     if not MODEL_NAME.fullmatch(name):
         await _abort_invalid(context, "model name", name, MODEL_NAME_RULE)
-    if version and not MODEL_VERSION.fullmatch(version):
-        await _abort_invalid(context, "model version", version, MODEL_VERSION_RULE)
     model = served.models.get(name)
     if model is None:
         await abort(context, grpc.StatusCode.NOT_FOUND, unknown_model(name))
-    if version and int(version) != model.version:
-        await abort(context, grpc.StatusCode.NOT_FOUND, unknown_version(name, version, model.version))
+    number = await _number(name, version, served.labels(name), context)
+    if number and int(number) != model.version:
+        if number != version:
+            sentence = label_does_not_serve(name, version, int(number))
+            await abort(context, grpc.StatusCode.UNAVAILABLE, sentence)
+        await abort(context, grpc.StatusCode.NOT_FOUND, unknown_version(name, number, model.version))
     return model
+
+
+async def _number(name: str, version: str, labels: Mapping[str, int], context: Context) -> str:
+    """The number that is asked for, by itself or by a label; "": none."""
+    if version in labels:
+        return str(labels[version])
+    if LABEL.fullmatch(version):
+        await abort(context, grpc.StatusCode.NOT_FOUND, unknown_label(name, version, labels))
+    if version and not MODEL_VERSION.fullmatch(version):
+        await _abort_invalid(context, "model version", version, f"a label, or {MODEL_VERSION_RULE}")
+    return version
 
 
 async def _answer(

@@ -2,7 +2,7 @@
 //!
 //! `model` holds what one model version counts, `counter` and `histogram` the cells that it counts in,
 //! `feature` what features are like, `statistics` what `ModelStatistics` adds to that, `door` and `http` what the fast door and the HTTP port count, `load`
-//! the share of model-thread time in use, `prometheus` the text of a scrape, `listener` its port.
+//! the share of model-thread time in use, `traffic` how calls are shared among versions, `prometheus` the text of a scrape, `listener` its port.
 //! Counting takes no lock on the way of a request; only a batch's begin and end take one.
 
 pub mod counter;
@@ -15,6 +15,7 @@ pub mod load;
 pub mod model;
 pub mod prometheus;
 pub mod statistics;
+pub mod traffic;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use self::histogram::Histogram;
 use self::http::HttpMetrics;
 pub use self::listener::Listener;
 pub use self::model::{ExpiredIn, ModelMetrics, ShedFor};
+use self::traffic::TrafficMetrics;
 use crate::status::Code;
 
 type Label = (String, u64);
@@ -40,6 +42,7 @@ pub struct Metrics {
     unrouted: [Counter; Code::ALL.len()],
     pub door: DoorMetrics,
     pub http: HttpMetrics,
+    pub traffic: Arc<TrafficMetrics>,
 }
 
 impl Metrics {
@@ -52,6 +55,7 @@ impl Metrics {
             unrouted: std::array::from_fn(|_| Counter::default()),
             door: DoorMetrics::default(),
             http: HttpMetrics::default(),
+            traffic: Arc::default(),
         }
     }
 
@@ -121,6 +125,7 @@ impl Metrics {
         }
         self.door.write(&mut page);
         self.http.write(&mut page);
+        self.traffic.write(&mut page);
         model::write(&mut page, &models, now);
         let features: Vec<_> = models.iter().filter_map(|model| model.features(now)).collect();
         feature::write(&mut page, &features);

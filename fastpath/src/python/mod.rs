@@ -30,6 +30,7 @@ mod queue;
 mod spec;
 mod statistics;
 mod table;
+mod versions;
 
 use pyo3::create_exception;
 use pyo3::exceptions::PyValueError;
@@ -58,6 +59,8 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(offline::fit_table, module)?)?;
     module.add_class::<engine::PyEngine>()?;
     module.add_class::<statistics::VersionStatistics>()?;
+    module.add_class::<versions::VersionPolicy>()?;
+    module.add_class::<versions::Canary>()?;
     module.add_class::<calls::Calls>()?;
     module.add_class::<door::PyDoor>()?;
     module.add_class::<http::PyHttpPort>()?;
