@@ -54,13 +54,14 @@ class AsyncClient:
         request_id: str = "",
         outputs: Sequence[str] = (),
         receipt: bool = False,
+        routing_key: str = "",
         timeout_s: float | None = None,
     ) -> Prediction:
         """As `Client.predict`."""
-        asked = PredictOptions(model, version, request_id, outputs, receipt)
+        asked = PredictOptions(model, version, request_id, outputs, receipt, routing_key=routing_key)
         return await self._run(calls.predict(asked, rows, context), timeout_s, self._hot)
 
-    async def infer(
+    async def infer(  # noqa: PLR0913 - as Client.infer
         self,
         model: str,
         inputs: Mapping[str, NDArray[Any]],
@@ -68,10 +69,11 @@ class AsyncClient:
         version: str = "",
         request_id: str = "",
         outputs: Sequence[str] = (),
+        routing_key: str = "",
         timeout_s: float | None = None,
     ) -> Prediction:
         """As `Client.infer`."""
-        call = calls.infer(model, inputs, version, request_id, outputs)
+        call = calls.infer(model, inputs, version, request_id, outputs, routing_key)
         return await self._run(call, timeout_s, self._hot)
 
     async def server_live(self, *, timeout_s: float | None = None) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from numpy.typing import NDArray
 
-from penstock.infer_tensors import encode_infer_request
+from penstock.infer_tensors import encode_infer_request, routing_key
 from penstock.pb import feature_statistics_pb2, health_pb2, inference_pb2, traffic_pb2
 from penstock.predict_request import PredictOptions, encode_context, encode_request, request_rows
 from penstock.prediction import Prediction, prediction_of_infer, prediction_of_predict
@@ -47,10 +47,17 @@ def predict(
 
 
 def infer(
-    model: str, inputs: Mapping[str, NDArray[Any]], version: str, request_id: str, outputs: Sequence[str]
+    model: str,
+    inputs: Mapping[str, NDArray[Any]],
+    version: str,
+    request_id: str,
+    outputs: Sequence[str],
+    key: str = "",
 ) -> UnaryCall[Prediction]:
     """Tensors to be run. Raises ValueError where an array has no datatype."""
     request = encode_infer_request(model, version, request_id, inputs, outputs)
+    if key:
+        request += routing_key(key)
     return UnaryCall(_MODEL_INFER, request, prediction_of_infer)
 
 

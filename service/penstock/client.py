@@ -83,20 +83,22 @@ class Client:
         request_id: str = "",
         outputs: Sequence[str] = (),
         receipt: bool = False,
+        routing_key: str = "",
         timeout_s: float | None = None,
     ) -> Prediction:
         """Scores rows of features; `penstock.rows` says which forms of rows are taken, and how.
 
         `rows` may also be a list of serialized tf.Example records. `context` holds features that
-        all rows share; its floats are rounded to 32 bits. An empty `version` asks for the version
-        that serves by default, an empty `outputs` for all of them.
+        all rows share; its floats are rounded to 32 bits. `version` is a number or a label; an empty one asks
+        for the stable version, or its canary, and then calls with the same `routing_key` meet the same. An
+        empty `outputs` asks for all of them.
 
         Raises RowsError for rows that cannot be sent, CallError for a call that fails.
         """
-        asked = PredictOptions(model, version, request_id, outputs, receipt)
+        asked = PredictOptions(model, version, request_id, outputs, receipt, routing_key=routing_key)
         return self._run(calls.predict(asked, rows, context), timeout_s, self._hot)
 
-    def infer(
+    def infer(  # noqa: PLR0913 - as predict
         self,
         model: str,
         inputs: Mapping[str, NDArray[Any]],
@@ -104,6 +106,7 @@ class Client:
         version: str = "",
         request_id: str = "",
         outputs: Sequence[str] = (),
+        routing_key: str = "",
         timeout_s: float | None = None,
     ) -> Prediction:
         """Runs a model on tensors by the Open Inference Protocol; the first axis is the rows.
@@ -113,7 +116,7 @@ class Client:
 
         Raises ValueError for an array without a datatype, CallError for a call that fails.
         """
-        call = calls.infer(model, inputs, version, request_id, outputs)
+        call = calls.infer(model, inputs, version, request_id, outputs, routing_key)
         return self._run(call, timeout_s, self._hot)
 
     @overload
