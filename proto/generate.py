@@ -34,6 +34,7 @@ MODULES = {
     "penstock/v1/feature_statistics.proto": "feature_statistics",
     "penstock/v1/prediction.proto": "prediction",
     "penstock/v1/probe.proto": "probe",
+    "penstock/v1/traffic.proto": "traffic",
 }
 
 # (client streams, server streams) → a channel's method for such calls; grpc names its handlers and

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from os import PathLike
 from types import TracebackType
-from typing import Any, Literal, Self, final
+from typing import Any, ClassVar, Literal, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ __all__ = [
     "Batch",
     "Batches",
     "Calls",
+    "Canary",
     "Channel",
     "ChannelCalls",
     "Door",
@@ -36,6 +37,7 @@ __all__ = [
     "SpecError",
     "Table",
     "TensorSpec",
+    "VersionPolicy",
     "VersionStatistics",
     "__version__",
     "cores",
@@ -128,6 +130,31 @@ class LineTrace:
     padding: list[bytes]  # likewise in each of the line's `padding`
 
 @final
+class VersionPolicy:
+    """Which versions are loaded, beside the canary and those that have a label: one of the three."""
+
+    latest: int | None  # the highest so many
+    specific: list[int]  # these; ascending
+    all: bool
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+
+@final
+class Canary:
+    """`[canary]` of a model.toml: a version that is tried out, and when it is rolled back by itself."""
+
+    version: int
+    weight: float  # its share of the calls that name no version, 0 to 1
+    max_error_ratio: float | None  # None: errors do not roll it back
+    max_latency_ratio: float | None  # None: latency does not
+    min_requests: int
+    window_s: float
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+
+@final
 class ModelSpec:
     """A model.toml, validated, with its feature program compiled for one version. Immutable."""
 
@@ -154,6 +181,15 @@ class ModelSpec:
     feature_kinds: dict[str, str]
     unfitted: list[str]  # a sentence for each feature with an operation that is still to be fitted
     batch_buckets: list[int]  # 1, 2, 4, … max_batch_rows
+    version_policy: VersionPolicy
+    labels: dict[str, int]  # names that callers may send → versions
+    canary: Canary | None
+    def wanted_versions(self, there: Sequence[int]) -> list[int]:
+        """Of the versions that are there, those to load, ascending: by the policy, the labels and the canary.
+
+        Raises SpecError where one that is named is not there, or the canary would be alone.
+        """
+
     def check_baseline(self) -> int | None:
         """The training rows of the model's baseline.json, None where it has none. Raises SpecError."""
 
@@ -267,7 +303,7 @@ class Engine:
         """The queue of a version that does not serve yet (its state is LOADING)."""
 
     def route(self, queue: Queue) -> None:
-        """Lets a version serve; the highest routed version of a model is its default."""
+        """Lets a version serve."""
 
     def unroute(self, queue: Queue) -> bool:
         """Takes a version out of service: what it accepted is finished, then its queue ends.
@@ -289,6 +325,27 @@ class Engine:
 
     def forget(self, name: str, version: int | None) -> None:
         """Calls for it are refused NOT_FOUND, unless it serves, and its metrics end; no version: the whole model."""
+
+    def set_traffic(
+        self, name: str, labels: Mapping[str, int], canary: tuple[int, float] | None = None
+    ) -> None:
+        """How the calls of a model are shared from now on; its versions need not serve yet.
+
+        Calls that name no version go to the version of the label `stable`, else to the highest that serves and is no
+        canary; `canary` is a version and its share of them, 0 to 1, which it gets while it serves.
+        """
+
+    def forget_traffic(self, name: str) -> None:
+        """Nothing is said any more of a model that is gone; its series end."""
+
+    def serving(self, name: str) -> dict[int, float]:
+        """The versions of a model that serve, ascending, and of each its share of the calls that name none."""
+
+    def stable_version(self, name: str) -> int | None:
+        """The version that answers calls which name none and meet no canary; None where it does not serve."""
+
+    def count_rollback(self, name: str) -> None:
+        """Counts that a model's canary was rolled back by its rule."""
 
     def statistics(self, name: str, version: int) -> VersionStatistics | None:
         """What a version has done so far; None for one that was never added."""
@@ -369,6 +426,8 @@ class VersionStatistics:
     compute_output: tuple[int, int]
     # Rows a batch, batches, and their nanoseconds of packing, run and encoding; the fewest rows first.
     by_batch_rows: list[tuple[int, int, int, int, int]]
+    judged: int  # calls that were decoded and answered, those whose caller went away left out
+    failed: int  # of those, INTERNAL, DEADLINE_EXCEEDED and UNAVAILABLE
 
 @final
 class Door:

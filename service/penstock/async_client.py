@@ -15,7 +15,7 @@ from penstock.call_error import CallError
 from penstock.channel import DEFAULT_TIMEOUT_S, ChannelOptions, Tls, Transport, checked_timeout_s
 from penstock.fast_transport import AsyncFastTransport, fast_channel
 from penstock.grpcio_transport import AsyncGrpcioTransport
-from penstock.pb import feature_statistics_pb2, inference_pb2
+from penstock.pb import feature_statistics_pb2, inference_pb2, traffic_pb2
 from penstock.predict_request import PredictOptions
 from penstock.prediction import Prediction
 from penstock.retry import RetryAttempts, RetryBudget
@@ -54,13 +54,14 @@ class AsyncClient:
         request_id: str = "",
         outputs: Sequence[str] = (),
         receipt: bool = False,
+        routing_key: str = "",
         timeout_s: float | None = None,
     ) -> Prediction:
         """As `Client.predict`."""
-        asked = PredictOptions(model, version, request_id, outputs, receipt)
+        asked = PredictOptions(model, version, request_id, outputs, receipt, routing_key=routing_key)
         return await self._run(calls.predict(asked, rows, context), timeout_s, self._hot)
 
-    async def infer(
+    async def infer(  # noqa: PLR0913 - as Client.infer
         self,
         model: str,
         inputs: Mapping[str, NDArray[Any]],
@@ -68,10 +69,11 @@ class AsyncClient:
         version: str = "",
         request_id: str = "",
         outputs: Sequence[str] = (),
+        routing_key: str = "",
         timeout_s: float | None = None,
     ) -> Prediction:
         """As `Client.infer`."""
-        call = calls.infer(model, inputs, version, request_id, outputs)
+        call = calls.infer(model, inputs, version, request_id, outputs, routing_key)
         return await self._run(call, timeout_s, self._hot)
 
     async def server_live(self, *, timeout_s: float | None = None) -> bool:
@@ -97,6 +99,24 @@ class AsyncClient:
     ) -> feature_statistics_pb2.GetFeatureStatisticsResponse:
         """As `Client.feature_statistics`."""
         return await self._run(calls.feature_statistics(model, version, features), timeout_s)
+
+    async def traffic(self, model: str, *, timeout_s: float | None = None) -> traffic_pb2.ModelTraffic:
+        """As `Client.traffic`."""
+        return await self._run(calls.traffic(model), timeout_s)
+
+    async def set_traffic(
+        self, model: str, canary: str, weight: float, *, timeout_s: float | None = None
+    ) -> traffic_pb2.ModelTraffic:
+        """As `Client.set_traffic`."""
+        return await self._run(calls.set_traffic(model, canary, weight), timeout_s)
+
+    async def promote(self, model: str, *, timeout_s: float | None = None) -> traffic_pb2.ModelTraffic:
+        """As `Client.promote`."""
+        return await self._run(calls.promote(model), timeout_s)
+
+    async def roll_back(self, model: str, *, timeout_s: float | None = None) -> traffic_pb2.ModelTraffic:
+        """As `Client.roll_back`."""
+        return await self._run(calls.roll_back(model), timeout_s)
 
     async def health(self, service: str = "", *, timeout_s: float | None = None) -> str:
         """As `Client.health`."""

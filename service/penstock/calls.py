@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeVar
 
 from numpy.typing import NDArray
 
-from penstock.infer_tensors import encode_infer_request
-from penstock.pb import feature_statistics_pb2, health_pb2, inference_pb2
+from penstock.infer_tensors import encode_infer_request, routing_key
+from penstock.pb import feature_statistics_pb2, health_pb2, inference_pb2, traffic_pb2
 from penstock.predict_request import PredictOptions, encode_context, encode_request, request_rows
 from penstock.prediction import Prediction, prediction_of_infer, prediction_of_predict
 from penstock.rows import Rows
@@ -22,6 +22,7 @@ Answer = TypeVar("Answer")
 _PREDICTION = "/penstock.v1.Prediction/"
 _INFERENCE = "/inference.GRPCInferenceService/"
 _FEATURE_STATISTICS = "/penstock.v1.FeatureStatistics/"
+_TRAFFIC = "/penstock.v1.Traffic/"
 _HEALTH = "/grpc.health.v1.Health/"
 _PREDICT = _PREDICTION + "Predict"
 _MODEL_INFER = _INFERENCE + "ModelInfer"
@@ -46,10 +47,17 @@ def predict(
 
 
 def infer(
-    model: str, inputs: Mapping[str, NDArray[Any]], version: str, request_id: str, outputs: Sequence[str]
+    model: str,
+    inputs: Mapping[str, NDArray[Any]],
+    version: str,
+    request_id: str,
+    outputs: Sequence[str],
+    key: str = "",
 ) -> UnaryCall[Prediction]:
     """Tensors to be run. Raises ValueError where an array has no datatype."""
     request = encode_infer_request(model, version, request_id, inputs, outputs)
+    if key:
+        request += routing_key(key)
     return UnaryCall(_MODEL_INFER, request, prediction_of_infer)
 
 
@@ -87,6 +95,34 @@ def feature_statistics(
     )
     read = feature_statistics_pb2.GetFeatureStatisticsResponse.FromString
     return UnaryCall(_FEATURE_STATISTICS + "GetFeatureStatistics", request.SerializeToString(), read)
+
+
+def traffic(model: str) -> UnaryCall[traffic_pb2.ModelTraffic]:
+    """How a model's calls are shared among its versions."""
+    request = traffic_pb2.GetTrafficRequest(model_name=model)
+    return _traffic("GetTraffic", request.SerializeToString(), traffic_pb2.GetTrafficResponse)
+
+
+def set_traffic(model: str, canary: str, weight: float) -> UnaryCall[traffic_pb2.ModelTraffic]:
+    """Gives a version a share of them; an empty `canary` is the present one."""
+    request = traffic_pb2.SetTrafficRequest(model_name=model, canary_version=canary, weight=weight)
+    return _traffic("SetTraffic", request.SerializeToString(), traffic_pb2.SetTrafficResponse)
+
+
+def promote(model: str) -> UnaryCall[traffic_pb2.ModelTraffic]:
+    """Makes a model's canary its stable version."""
+    request = traffic_pb2.PromoteRequest(model_name=model)
+    return _traffic("Promote", request.SerializeToString(), traffic_pb2.PromoteResponse)
+
+
+def roll_back(model: str) -> UnaryCall[traffic_pb2.ModelTraffic]:
+    """Gives a model's canary nothing more."""
+    request = traffic_pb2.RollBackRequest(model_name=model)
+    return _traffic("RollBack", request.SerializeToString(), traffic_pb2.RollBackResponse)
+
+
+def _traffic(method: str, request: bytes, response: Any) -> UnaryCall[traffic_pb2.ModelTraffic]:
+    return UnaryCall(_TRAFFIC + method, request, lambda raw: response.FromString(raw).traffic)
 
 
 def health(service: str) -> UnaryCall[str]:

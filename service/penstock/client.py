@@ -19,7 +19,7 @@ from penstock.channel import DEFAULT_TIMEOUT_S, ChannelOptions, Tls, Transport, 
 from penstock.fast_transport import FastTransport, fast_channel
 from penstock.grpcio_transport import GrpcioTransport
 from penstock.many import Many
-from penstock.pb import feature_statistics_pb2, inference_pb2
+from penstock.pb import feature_statistics_pb2, inference_pb2, traffic_pb2
 from penstock.predict_request import PredictOptions
 from penstock.prediction import Prediction
 from penstock.retry import RetryAttempts, RetryBudget
@@ -83,20 +83,22 @@ class Client:
         request_id: str = "",
         outputs: Sequence[str] = (),
         receipt: bool = False,
+        routing_key: str = "",
         timeout_s: float | None = None,
     ) -> Prediction:
         """Scores rows of features; `penstock.rows` says which forms of rows are taken, and how.
 
         `rows` may also be a list of serialized tf.Example records. `context` holds features that
-        all rows share; its floats are rounded to 32 bits. An empty `version` asks for the version
-        that serves by default, an empty `outputs` for all of them.
+        all rows share; its floats are rounded to 32 bits. `version` is a number or a label; an empty one asks
+        for the stable version, or its canary, and then calls with the same `routing_key` meet the same. An
+        empty `outputs` asks for all of them.
 
         Raises RowsError for rows that cannot be sent, CallError for a call that fails.
         """
-        asked = PredictOptions(model, version, request_id, outputs, receipt)
+        asked = PredictOptions(model, version, request_id, outputs, receipt, routing_key=routing_key)
         return self._run(calls.predict(asked, rows, context), timeout_s, self._hot)
 
-    def infer(
+    def infer(  # noqa: PLR0913 - as predict
         self,
         model: str,
         inputs: Mapping[str, NDArray[Any]],
@@ -104,6 +106,7 @@ class Client:
         version: str = "",
         request_id: str = "",
         outputs: Sequence[str] = (),
+        routing_key: str = "",
         timeout_s: float | None = None,
     ) -> Prediction:
         """Runs a model on tensors by the Open Inference Protocol; the first axis is the rows.
@@ -113,7 +116,7 @@ class Client:
 
         Raises ValueError for an array without a datatype, CallError for a call that fails.
         """
-        call = calls.infer(model, inputs, version, request_id, outputs)
+        call = calls.infer(model, inputs, version, request_id, outputs, routing_key)
         return self._run(call, timeout_s, self._hot)
 
     @overload
@@ -232,6 +235,24 @@ class Client:
     ) -> feature_statistics_pb2.GetFeatureStatisticsResponse:
         """What the model's features are like, since load and in the last hour; an empty `features` is all of them."""
         return self._run(calls.feature_statistics(model, version, features), timeout_s)
+
+    def traffic(self, model: str, *, timeout_s: float | None = None) -> traffic_pb2.ModelTraffic:
+        """Which versions answer the model's calls; UNIMPLEMENTED where the server lets nobody control models."""
+        return self._run(calls.traffic(model), timeout_s)
+
+    def set_traffic(
+        self, model: str, canary: str, weight: float, *, timeout_s: float | None = None
+    ) -> traffic_pb2.ModelTraffic:
+        """Gives the version or label `canary`, or the present canary where it is empty, this share of the calls."""
+        return self._run(calls.set_traffic(model, canary, weight), timeout_s)
+
+    def promote(self, model: str, *, timeout_s: float | None = None) -> traffic_pb2.ModelTraffic:
+        """Makes the model's canary its stable version."""
+        return self._run(calls.promote(model), timeout_s)
+
+    def roll_back(self, model: str, *, timeout_s: float | None = None) -> traffic_pb2.ModelTraffic:
+        """Gives the model's canary nothing more, until its weight is set again."""
+        return self._run(calls.roll_back(model), timeout_s)
 
     def health(self, service: str = "", *, timeout_s: float | None = None) -> str:
         """The state by grpc.health.v1, "SERVING" or "NOT_SERVING"; an empty `service` is the whole server.

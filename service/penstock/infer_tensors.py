@@ -50,6 +50,13 @@ def encode_infer_request(
     return request.SerializeToString()
 
 
+def routing_key(key: str) -> bytes:
+    """What is laid behind a serialized ModelInferRequest, so that calls with the same key meet the same version."""
+    request = inference_pb2.ModelInferRequest()
+    request.parameters["penstock-routing-key"].string_param = key
+    return request.SerializeToString()
+
+
 def decode_outputs(response: inference_pb2.ModelInferResponse) -> dict[str, NDArray[Any]]:
     """The outputs by name, in their order: BYTES as an object array of bytes, BF16 as uint16 bit patterns.
 

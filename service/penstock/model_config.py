@@ -6,7 +6,7 @@ always where `max_batch_size` is not zero.
 
 from __future__ import annotations
 
-from penstock._fastpath import ModelSpec, TensorSpec
+from penstock._fastpath import ModelSpec, TensorSpec, VersionPolicy
 from penstock.pb import model_config_pb2 as triton
 
 _DATATYPES = {"BYTES": "TYPE_STRING"}
@@ -24,7 +24,7 @@ def model_config(spec: ModelSpec, platform: str) -> triton.ModelConfig:
         backend="pytorch",
         max_batch_size=spec.max_batch_rows,
         default_model_filename=_MODEL_FILE,
-        version_policy=triton.ModelVersionPolicy(latest=triton.ModelVersionPolicy.Latest(num_versions=1)),
+        version_policy=_version_policy(spec.version_policy),
         input=[
             triton.ModelInput(name=tensor.name, data_type=_data_type(tensor), dims=tensor.shape[1:])
             for tensor in spec.takes
@@ -42,6 +42,15 @@ def model_config(spec: ModelSpec, platform: str) -> triton.ModelConfig:
     # Set even where the delay is zero: requests of several callers do share batches.
     config.dynamic_batching.max_queue_delay_microseconds = spec.max_queue_delay_us
     return config
+
+
+def _version_policy(policy: VersionPolicy) -> triton.ModelVersionPolicy:
+    kinds = triton.ModelVersionPolicy
+    if policy.latest is not None:
+        return kinds(latest=kinds.Latest(num_versions=policy.latest))
+    if policy.specific:
+        return kinds(specific=kinds.Specific(versions=policy.specific))
+    return kinds(all=kinds.All())
 
 
 def _data_type(tensor: TensorSpec) -> str:

@@ -14,8 +14,9 @@ from penstock.feature_column import RowsError, TimeUnit, column_of_cells
 from penstock.pb import prediction_pb2
 from penstock.rows import Rows, RowTable, table_of_rows
 
-# PredictRequest.examples: field 5, length-delimited.
+# PredictRequest.examples and routing_key: fields 5 and 10, length-delimited.
 _EXAMPLES_TAG = b"\x2a"
+_ROUTING_KEY_TAG = b"\x52"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class PredictOptions:
     """What a PredictRequest says besides its features; `model_version` and `request_id` may be empty.
 
     `ms_features` names the timestamp features whose unit is "ms"; datetimes for others go as seconds.
+    Calls with the same `routing_key` meet the same version; "": each by itself.
     """
 
     model_name: str
@@ -31,6 +33,7 @@ class PredictOptions:
     outputs: Sequence[str] = ()
     receipt: bool = False
     ms_features: Collection[str] = ()
+    routing_key: str = ""
 
     def time_unit(self, feature: str) -> TimeUnit:
         """The unit in which datetimes for this feature go."""
@@ -80,6 +83,8 @@ def encode_request(options: PredictOptions, rows: RequestRows, context: bytes | 
         outputs=options.outputs,
         receipt=options.receipt,
     )
+    if options.routing_key:
+        request += _fields(_ROUTING_KEY_TAG, [options.routing_key.encode()])
     if isinstance(rows, ExampleRecords):
         return request + _fields(_EXAMPLES_TAG, rows.records)
     if not columns:

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import grpc
 import uvloop
 
-from penstock import certificates, doors, health, log, repository
+from penstock import certificates, doors, health, log, repository, traffic_servicer
 from penstock._fastpath import Calls, Engine, __version__
 from penstock.certificates import Certificates
 from penstock.config import Settings
@@ -38,6 +38,8 @@ from penstock.servicer import (
     ProbeServicer,
     Served,
 )
+from penstock.traffic import Traffic
+from penstock.traffic_servicer import TrafficServicer
 
 _INFERENCE = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 _PREDICTION = prediction_pb2.DESCRIPTOR.services_by_name["Prediction"]
@@ -97,7 +99,10 @@ class _Server:
         )
         # What listens, once it does.
         self._parts: _Parts | None = None
-        self._repository = Repository(begin, self._engine, settings.intra_op_threads, self._changed)
+        self._traffic = Traffic(self._engine)
+        self._repository = Repository(
+            begin, self._engine, settings.intra_op_threads, self._changed, self._traffic
+        )
 
     async def run(self) -> NoReturn:
         """Ends the process in the end."""
@@ -113,8 +118,10 @@ class _Server:
         poll_s = self._settings.repository_poll_s if self._settings.model_control == "poll" else None
         self._repository.start(self._loaded, poll_s)
         watching = asyncio.create_task(self._watch_certificates(parts))
+        judging = asyncio.create_task(self._traffic.watch())
         await stop.wait()
         watching.cancel()
+        judging.cancel()
         await self._drain(parts)
         # The loop goes on refusing calls meanwhile.
         if await asyncio.to_thread(self._repository.stop, _JOIN_TIMEOUT_S):
@@ -151,10 +158,16 @@ class _Server:
                 ),
             )
         )
+        # Whoever can say which version answers controls models.
+        control = settings.model_control == "explicit"
+        if control:
+            servicer = TrafficServicer(self._traffic, self._engine)
+            server.add_generic_rpc_handlers((rpc_handlers(traffic_servicer.SERVICE, servicer),))
         healths = Health()
         healths.add_to(server)
         if settings.reflection:
-            services = (_INFERENCE, _PREDICTION, _PROBE, _FEATURE_STATISTICS)
+            services = [_INFERENCE, _PREDICTION, _PROBE, _FEATURE_STATISTICS]
+            services += [traffic_servicer.SERVICE] if control else []
             Reflection([*(service.full_name for service in services), _HEALTH]).add_to(server)
         # Calls may come before the loading thread gets to their model.
         models.announce()

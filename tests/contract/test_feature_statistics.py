@@ -172,7 +172,8 @@ def test_a_few_features_can_be_asked_for(watched: ServerProcess) -> None:
         ("pair", (), "", grpc.StatusCode.FAILED_PRECONDITION, "has no features"),
         ("nowhere", (), "", grpc.StatusCode.NOT_FOUND, "nowhere"),
         ("features", (), "2", grpc.StatusCode.NOT_FOUND, "2"),
-        ("features", (), "x", grpc.StatusCode.INVALID_ARGUMENT, "version"),
+        ("features", (), "x", grpc.StatusCode.NOT_FOUND, "has no label"),
+        ("features", (), "01", grpc.StatusCode.INVALID_ARGUMENT, "version"),
         ("", (), "", grpc.StatusCode.INVALID_ARGUMENT, "names no model"),
     ],
 )

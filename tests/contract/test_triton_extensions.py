@@ -129,7 +129,8 @@ def test_a_repository_that_is_named_is_refused(inference: Stub) -> None:
         ("nothing", "", grpc.StatusCode.NOT_FOUND),
         ("pair", "7", grpc.StatusCode.NOT_FOUND),
         ("../pair", "", grpc.StatusCode.INVALID_ARGUMENT),
-        ("pair", "one", grpc.StatusCode.INVALID_ARGUMENT),
+        ("pair", "one", grpc.StatusCode.NOT_FOUND),
+        ("pair", "01", grpc.StatusCode.INVALID_ARGUMENT),
     ],
 )
 def test_a_model_that_is_not_there_has_neither_config_nor_statistics(

@@ -65,7 +65,7 @@ def test_metadata_says_of_what_kind_each_feature_is(tmp_path: Path) -> None:
     [
         ("nothing", "", grpc.StatusCode.NOT_FOUND),
         ("mlp", "2", grpc.StatusCode.NOT_FOUND),
-        ("mlp", "one", grpc.StatusCode.INVALID_ARGUMENT),
+        ("mlp", "one", grpc.StatusCode.NOT_FOUND),
         ("mlp", "01", grpc.StatusCode.INVALID_ARGUMENT),
         ("", "", grpc.StatusCode.INVALID_ARGUMENT),
         ("../models/mlp", "", grpc.StatusCode.INVALID_ARGUMENT),

@@ -13,6 +13,7 @@ pub mod route;
 pub mod routes;
 pub mod run;
 pub mod stream;
+pub mod traffic;
 
 use std::collections::HashMap;
 use std::io;
@@ -115,11 +116,12 @@ impl Engine {
     /// # Errors
     /// No thread can be started.
     pub fn start(timeouts: Timeouts, server_version: &str) -> io::Result<Self> {
+        let metrics = Arc::new(Metrics::new(server_version));
         Ok(Self {
-            routes: Routes::default(),
+            routes: Routes::new(Arc::clone(&metrics.traffic)),
             versions: Mutex::default(),
             recent: Mutex::default(),
-            metrics: Arc::new(Metrics::new(server_version)),
+            metrics,
             reaper: Reaper::start()?,
             timeouts,
             statistics_every: 0,
@@ -188,7 +190,7 @@ impl Engine {
             }
             Method::Predict => {
                 let request = PredictRequest::parse(message).map_err(|error| self.refuse(error.into()))?;
-                let version = self.version(request.model_name, request.model_version)?;
+                let version = self.version(request.model_name, request.model_version, request.routing_key)?;
                 let outputs = Self::told(
                     &version,
                     began,
@@ -245,8 +247,8 @@ impl Engine {
         Ok(Decoded { version, request })
     }
 
-    fn version(&self, name: &str, version: &str) -> Result<Arc<Route>, Status> {
-        self.routes.find(name, version).map_err(|status| self.refuse(status))
+    fn version(&self, name: &str, version: &str, key: &str) -> Result<Arc<Route>, Status> {
+        self.routes.find_for_call(name, version, key).map_err(|status| self.refuse(status))
     }
 
     fn check_open(&self) -> Result<(), Status> {

@@ -21,6 +21,7 @@ pub struct RowsRequest<'a> {
     pub rows: &'a [&'a str],
     pub outputs: &'a [&'a str],
     pub receipt: bool,
+    pub routing_key: &'a str,
 }
 
 impl Engine {
@@ -49,7 +50,7 @@ impl Engine {
         began: Instant,
     ) -> Result<Arc<Ticket>, Status> {
         self.check_open()?;
-        let version = self.version(request.model_name, request.model_version)?;
+        let version = self.version(request.model_name, request.model_version, request.routing_key)?;
         let outputs =
             Self::told(&version, began, version.model.select_outputs(request.outputs.iter().copied()))?;
         let block = version.model.decode_json_watched(request.context, request.rows, version.observer());
@@ -68,7 +69,8 @@ impl Engine {
                 format!("{field} is not supported; send and receive whole tensors in the messages.");
             return Err(self.refuse(Status::invalid(field, message)));
         }
-        let version = self.version(request.model_name, request.model_version)?;
+        let key = request.routing_key.text().map_err(|status| self.refuse(status))?;
+        let version = self.version(request.model_name, request.model_version, key)?;
         let names = request.outputs.iter().map(|output| output.name);
         let outputs = Self::told(&version, began, version.model.select_outputs(names))?;
         let block = version.model.decode_infer_watched(request, version.observer());

@@ -119,6 +119,7 @@ impl Probes<'_, '_> {
             max_queue_delay: spec.max_queue_delay,
             queue_capacity_rows: 1,
             instances: 1,
+            versions: spec.versions.clone(),
             inputs,
             outputs: Vec::new(),
             text,

@@ -8,8 +8,11 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
+use super::traffic::{Asked, Defaults, Traffic};
 use super::{Route, Version};
+use crate::metrics::traffic::TrafficMetrics;
 use crate::spec::model::MAX_NAME_BYTES;
+use crate::spec::versions::STABLE;
 use crate::status::{Code, Status};
 
 /// The models that are known, and the versions of each that serve.
@@ -18,6 +21,7 @@ pub struct Routes {
     table: ArcSwap<Table>,
     /// Held while a table is replaced, so that no change is lost.
     changes: Mutex<()>,
+    metrics: Arc<TrafficMetrics>,
 }
 
 #[derive(Clone, Default)]
@@ -30,31 +34,74 @@ struct Entry {
     serving: BTreeMap<u64, Arc<Route>>,
     /// Versions that are known but do not serve, with the reason; the key none is the whole model.
     unavailable: BTreeMap<Option<u64>, Arc<str>>,
+    traffic: Traffic,
+    /// What follows of the traffic and of who serves.
+    defaults: Defaults<Arc<Route>>,
 }
 
 impl Routes {
-    /// The version that a request names, or the highest one that serves. `version` is a decimal number or empty.
+    /// `metrics` is told how calls are shared, whenever that changes.
+    #[must_use]
+    pub fn new(metrics: Arc<TrafficMetrics>) -> Self {
+        Self { metrics, ..Self::default() }
+    }
+
+    /// The version that is asked for: by its number, by a label, or, where `version` is empty, the stable one.
     ///
     /// # Errors
     /// `NotFound`: unknown. `Unavailable`: known, but not serving. `InvalidArgument`: no name or no version.
     pub fn find(&self, name: &str, version: &str) -> Result<Arc<Route>, Status> {
+        self.look_up(name, version, Defaults::stable)
+    }
+
+    /// `find` for a call: where `version` is empty, a canary gets its share. `key` names who calls; empty: nobody in
+    /// particular.
+    ///
+    /// # Errors
+    /// Those of `find`.
+    pub fn find_for_call(&self, name: &str, version: &str, key: &str) -> Result<Arc<Route>, Status> {
+        self.look_up(name, version, |defaults| defaults.for_call(key))
+    }
+
+    fn look_up(
+        &self,
+        name: &str,
+        version: &str,
+        by_default: impl FnOnce(&Defaults<Arc<Route>>) -> Option<&Arc<Route>>,
+    ) -> Result<Arc<Route>, Status> {
         let table = self.table.load();
         let Some(entry) = table.models.get(name) else {
             return Err(unknown_name(name));
         };
         if version.is_empty() {
-            return match entry.serving.values().next_back() {
-                Some(version) => Ok(Arc::clone(version)),
-                None => Err(entry.why_not(name, None)),
-            };
+            return by_default(&entry.defaults).map(Arc::clone).ok_or_else(|| entry.why_no_default(name));
         }
-        let number = version.parse::<u64>().ok().filter(|number| number.to_string() == version).ok_or_else(|| {
-            Status::invalid(
-                "model_version",
-                format!("Version {:?} is not a version number; send a decimal number, or nothing for the default.", shorten(version)),
-            )
-        })?;
-        entry.serving.get(&number).map(Arc::clone).ok_or_else(|| entry.why_not(name, Some(number)))
+        entry.named(name, version).map(Arc::clone)
+    }
+
+    /// How the calls of a model are shared from now on; the model need not serve yet.
+    pub fn set_traffic(&self, name: &str, traffic: Traffic) {
+        self.change(name, |entry| entry.traffic = traffic);
+    }
+
+    /// Nothing is said any more of the traffic of a model that is gone.
+    pub fn forget_traffic(&self, name: &str) {
+        if self.table.load().models.contains_key(name) {
+            self.set_traffic(name, Traffic::default());
+        }
+        self.metrics.remove(name);
+    }
+
+    /// The versions of a model that serve, and of each its share of the calls that name none; the lowest first.
+    #[must_use]
+    pub fn serving(&self, name: &str) -> Vec<(u64, f64)> {
+        self.table.load().models.get(name).map_or_else(Vec::new, |entry| entry.shares().collect())
+    }
+
+    /// The version that answers calls which name none and meet no canary, where it serves.
+    #[must_use]
+    pub fn stable(&self, name: &str) -> Option<u64> {
+        self.table.load().models.get(name)?.defaults.stable().map(|version| version.model.version)
     }
 
     /// Lets a version serve; in place of the one with its number, if there is one.
@@ -108,12 +155,59 @@ impl Routes {
     fn change(&self, name: &str, change: impl FnOnce(&mut Entry)) {
         let _one_at_a_time = self.changes.lock();
         let mut table = Table::clone(&self.table.load());
-        change(table.models.entry(name.into()).or_default());
+        let entry = table.models.entry(name.into()).or_default();
+        change(entry);
+        entry.defaults = entry.traffic.defaults(name, &entry.serving);
+        self.metrics.set_shares(name, entry.shares());
         self.table.store(Arc::new(table));
     }
 }
 
 impl Entry {
+    fn shares(&self) -> impl Iterator<Item = (u64, f64)> {
+        self.traffic.shares(self.serving.keys().copied())
+    }
+
+    fn named(&self, name: &str, version: &str) -> Result<&Arc<Route>, Status> {
+        match Asked::parse(version)? {
+            Asked::Number(number) => {
+                self.serving.get(&number).ok_or_else(|| self.why_not(name, Some(number)))
+            }
+            Asked::Label(label) => {
+                let number = self.traffic.labelled(label).ok_or_else(|| self.unknown_label(name, label))?;
+                self.serving.get(&number).ok_or_else(|| self.why_not_labelled(name, label, number))
+            }
+            Asked::Default => self.defaults.stable().ok_or_else(|| self.why_no_default(name)),
+        }
+    }
+
+    fn why_no_default(&self, name: &str) -> Status {
+        if let Some(number) = self.traffic.labelled(STABLE) {
+            return self.why_not_labelled(name, STABLE, number);
+        }
+        match self.traffic.canary.filter(|canary| self.serving.contains_key(&canary.version)) {
+            Some(canary) if self.unavailable.is_empty() => Status::new(
+                Code::Unavailable,
+                format!("Model {name:?} is not ready: only version {}, its canary, serves", canary.version),
+            ),
+            _ => self.why_not(name, None),
+        }
+    }
+
+    fn unknown_label(&self, name: &str, label: &str) -> Status {
+        let known = self.traffic.labels.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let known = if known.is_empty() { "none" } else { &known };
+        Status::new(Code::NotFound, format!("Model {name:?} has no label {label:?}; it has {known}."))
+    }
+
+    fn why_not_labelled(&self, name: &str, label: &str, number: u64) -> Status {
+        let reason = self.unavailable.get(&Some(number)).or_else(|| self.unavailable.get(&None));
+        let reason = reason.map_or("it is not loaded", |reason| reason);
+        let sentence =
+            format!("Label {label:?} of model {name:?} is version {number}, which does not serve: {reason}");
+        Status::new(Code::Unavailable, sentence)
+    }
+
     fn why_not(&self, name: &str, number: Option<u64>) -> Status {
         // Without a number the highest version would answer.
         let any = || self.unavailable.values().next_back().filter(|_| number.is_none());
@@ -157,6 +251,6 @@ fn unknown_name(name: &str) -> Status {
 }
 
 /// The front of a text that a caller sent, for a message.
-fn shorten(text: &str) -> String {
+pub(super) fn shorten(text: &str) -> String {
     text.chars().take(MAX_NAME_BYTES).collect()
 }

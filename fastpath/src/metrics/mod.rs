@@ -2,7 +2,8 @@
 //!
 //! `model` holds what one model version counts, `counter` and `histogram` the cells that it counts in,
 //! `feature` what features are like, `statistics` what `ModelStatistics` adds to that, `door` and `http` what the fast door and the HTTP port count, `load`
-//! the share of model-thread time in use, `versions` what becomes of model versions, `prometheus` the text of a scrape, `listener` its port.
+//! the share of model-thread time in use, `versions` what becomes of model versions, `traffic` how calls are shared among
+//! them, `prometheus` the text of a scrape, `listener` its port.
 //! Counting takes no lock on the way of a request; only a batch's begin and end take one.
 
 pub mod counter;
@@ -15,6 +16,7 @@ pub mod load;
 pub mod model;
 pub mod prometheus;
 pub mod statistics;
+pub mod traffic;
 pub mod versions;
 
 use std::collections::BTreeMap;
@@ -29,6 +31,7 @@ pub use self::histogram::Histogram;
 use self::http::HttpMetrics;
 pub use self::listener::Listener;
 pub use self::model::{ExpiredIn, ModelMetrics, ShedFor};
+use self::traffic::TrafficMetrics;
 use self::versions::VersionsMetrics;
 use crate::status::Code;
 
@@ -43,6 +46,7 @@ pub struct Metrics {
     pub door: DoorMetrics,
     pub http: HttpMetrics,
     pub versions: VersionsMetrics,
+    pub traffic: Arc<TrafficMetrics>,
 }
 
 impl Metrics {
@@ -56,6 +60,7 @@ impl Metrics {
             door: DoorMetrics::default(),
             http: HttpMetrics::default(),
             versions: VersionsMetrics::default(),
+            traffic: Arc::default(),
         }
     }
 
@@ -126,6 +131,7 @@ impl Metrics {
         self.door.write(&mut page);
         self.http.write(&mut page);
         self.versions.write(&mut page);
+        self.traffic.write(&mut page);
         model::write(&mut page, &models, now);
         let features: Vec<_> = models.iter().filter_map(|model| model.features(now)).collect();
         feature::write(&mut page, &features);

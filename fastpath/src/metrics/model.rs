@@ -41,6 +41,8 @@ pub struct ModelMetrics {
     shed: [Counter; 3],
     expired: [Counter; 2],
     cancelled: Counter,
+    /// Of those that were settled, calls that the version, and not their callers, is to blame for.
+    failed: Counter,
     /// Requests that ran again alone because the model raised on their batch.
     pub rerun: Counter,
     pub queue_rows: Gauge,
@@ -70,6 +72,7 @@ impl ModelMetrics {
             shed: std::array::from_fn(|_| Counter::default()),
             expired: std::array::from_fn(|_| Counter::default()),
             cancelled: Counter::default(),
+            failed: Counter::default(),
             rerun: Counter::default(),
             queue_rows: Gauge::default(),
             decode: duration(),
@@ -112,6 +115,9 @@ impl ModelMetrics {
     /// Calls with tickets were answered with `code`.
     pub fn settle(&self, code: Code, calls: u64, waited: Duration) {
         self.count(code, calls, waited);
+        if matches!(code, Code::Internal | Code::DeadlineExceeded | Code::Unavailable) {
+            self.failed.add(calls);
+        }
         self.settled.add(calls);
     }
 
@@ -147,6 +153,15 @@ impl ModelMetrics {
     #[must_use]
     pub fn cancelled(&self) -> u64 {
         self.cancelled.get()
+    }
+
+    /// Calls that were decoded and then answered, those whose caller went away left out, and how many of them failed for
+    /// the version's fault: `INTERNAL`, `DEADLINE_EXCEEDED` and `UNAVAILABLE`.
+    #[must_use]
+    pub fn judged(&self) -> (u64, u64) {
+        // In this order, so that no more have failed than were answered.
+        let failed = self.failed.get();
+        (self.settled.get().saturating_sub(self.cancelled.get()), failed)
     }
 
     /// Calls with a ticket that nobody has settled.
@@ -293,6 +308,19 @@ mod tests {
         assert!(text.contains("version=\"3\",reason=\"deadline\"} 4\n"), "{text}");
         assert!(text.contains("version=\"3\",reason=\"capacity\"} 0\n"), "{text}");
         assert!(text.contains("version=\"3\",stage=\"run\"} 2\n"), "{text}");
+    }
+
+    #[test]
+    fn a_version_is_judged_by_calls_that_it_is_to_blame_for() {
+        let model = ModelMetrics::new("fraud", 3, 1);
+        model.settle(Code::Ok, 5, Duration::ZERO);
+        model.settle(Code::Internal, 2, Duration::ZERO);
+        model.settle(Code::DeadlineExceeded, 1, Duration::ZERO);
+        model.settle(Code::ResourceExhausted, 1, Duration::ZERO);
+        model.cancel(Duration::ZERO);
+        // Refused while it was decoded: its caller's fault.
+        model.count(Code::Internal, 1, Duration::ZERO);
+        assert_eq!(model.judged(), (9, 3));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The engine of a process.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use super::spec::PyModelSpec;
 use super::statistics::VersionStatistics;
 use super::{RequestError, RouteError, SpecError};
 use crate::engine::feature_statistics::NoStatistics;
+use crate::engine::traffic::{Canary, Traffic};
 use crate::engine::{Engine, Model, Route, Timeouts};
 use crate::metrics::Listener;
 
@@ -101,6 +103,28 @@ impl PyEngine {
         } else {
             self.engine.forget(name);
         }
+    }
+
+    #[pyo3(signature = (name, labels, canary = None))]
+    fn set_traffic(&self, name: &str, labels: BTreeMap<String, u64>, canary: Option<(u64, f64)>) {
+        let canary = canary.map(|(version, weight)| Canary { version, weight });
+        self.engine.routes.set_traffic(name, Traffic { labels, canary });
+    }
+
+    fn forget_traffic(&self, name: &str) {
+        self.engine.routes.forget_traffic(name);
+    }
+
+    fn serving(&self, name: &str) -> BTreeMap<u64, f64> {
+        self.engine.routes.serving(name).into_iter().collect()
+    }
+
+    fn stable_version(&self, name: &str) -> Option<u64> {
+        self.engine.routes.stable(name)
+    }
+
+    fn count_rollback(&self, name: &str) {
+        self.engine.metrics.traffic.count_rollback(name);
     }
 
     fn statistics(&self, name: &str, version: u64) -> Option<VersionStatistics> {

@@ -30,6 +30,7 @@ mod queue;
 mod spec;
 mod statistics;
 mod table;
+mod versions;
 mod warmup;
 
 use pyo3::create_exception;
@@ -61,6 +62,8 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(offline::fit_table, module)?)?;
     module.add_class::<engine::PyEngine>()?;
     module.add_class::<statistics::VersionStatistics>()?;
+    module.add_class::<versions::VersionPolicy>()?;
+    module.add_class::<versions::Canary>()?;
     module.add_class::<calls::Calls>()?;
     module.add_class::<door::PyDoor>()?;
     module.add_class::<http::PyHttpPort>()?;

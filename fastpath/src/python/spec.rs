@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use super::array::Array;
 use super::baseline::BaselineRecorder;
 use super::program::{LineTrace, ProgramLine};
+use super::versions::{Canary, VersionPolicy};
 use super::{RequestError, SpecError};
 use crate::batch::BufferPool;
 use crate::engine::Model;
@@ -149,6 +150,25 @@ impl PyModelSpec {
         self.model.batch_buckets()
     }
 
+    #[getter]
+    fn version_policy(&self) -> VersionPolicy {
+        VersionPolicy::of(&self.model.spec.versions.policy)
+    }
+
+    #[getter]
+    fn labels(&self) -> BTreeMap<String, u64> {
+        self.model.spec.versions.labels.clone()
+    }
+
+    #[getter]
+    fn canary(&self) -> Option<Canary> {
+        self.model.spec.versions.canary.as_ref().map(Canary::of)
+    }
+
+    fn wanted_versions(&self, there: Vec<u64>) -> PyResult<Vec<u64>> {
+        self.model.spec.versions.wanted(&there).map_err(|fault| self.error(&fault.message))
+    }
+
     fn check_baseline(&self, py: Python<'_>) -> PyResult<Option<u64>> {
         let baseline = py
             .detach(|| self.model.find_baseline())
@@ -192,10 +212,12 @@ impl PyModelSpec {
     pub fn check_fitted(&self) -> PyResult<()> {
         match self.model.unfitted().first() {
             None => Ok(()),
-            Some(fault) => {
-                let place = self.folder.join("model.toml");
-                Err(SpecError::new_err(format!("{}: {}", place.display(), fault.message)))
-            }
+            Some(fault) => Err(self.error(&fault.message)),
         }
+    }
+
+    fn error(&self, sentence: &str) -> PyErr {
+        let place = self.folder.join("model.toml");
+        SpecError::new_err(format!("{}: {sentence}", place.display()))
     }
 }

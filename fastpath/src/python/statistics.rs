@@ -20,6 +20,8 @@ pub struct VersionStatistics {
     compute_infer: Sum,
     compute_output: Sum,
     by_batch_rows: Vec<(usize, u64, u64, u64, u64)>,
+    judged: u64,
+    failed: u64,
 }
 
 impl VersionStatistics {
@@ -33,6 +35,7 @@ impl VersionStatistics {
         let successes = metrics.requests(Code::Ok);
         let runs = statistics.runs.get();
         let ran = metrics.batch_rows.snapshot();
+        let (judged, failed) = metrics.judged();
         let by_rows = statistics.by_rows().into_iter();
         Self {
             last_inference_ms: statistics.last_ms.get(),
@@ -47,6 +50,8 @@ impl VersionStatistics {
             by_batch_rows: by_rows
                 .map(|(rows, sums)| (rows, sums.batches, sums.pack_ns, sums.compute_ns, sums.encode_ns))
                 .collect(),
+            judged,
+            failed,
         }
     }
 }

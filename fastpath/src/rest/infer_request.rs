@@ -12,6 +12,7 @@ use crate::engine::Model;
 use crate::status::{Code, Status};
 use crate::wire::Datatype;
 use crate::wire::infer_request::{InferRequest, InputTensor, MAX_DIMS, MAX_TENSORS, RequestedOutput};
+use crate::wire::routing_key::RoutingKey;
 
 /// The body as it is written. Keys that the protocol does not know are passed over, as fields are in protobuf.
 #[derive(Debug, Deserialize)]
@@ -104,7 +105,13 @@ impl<'a> Request<'a> {
             outputs: json.outputs.iter().flatten().map(output).collect(),
             raw: self.raw.iter().map(AsRef::as_ref).collect(),
             refused_parameter: json.parameters.refused.as_deref(),
+            routing_key: self.routing_key().map_or(RoutingKey::None, RoutingKey::Text),
         }
+    }
+
+    #[must_use]
+    pub fn routing_key(&self) -> Option<&str> {
+        self.json.parameters.routing_key.as_deref()
     }
 
     /// What is to come behind the JSON of the answer.

@@ -20,6 +20,7 @@ mod patience;
 pub mod predict_answer;
 pub mod predict_request;
 mod route;
+mod routing_key;
 mod service;
 mod syntax;
 mod tensor_data;

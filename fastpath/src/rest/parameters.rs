@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use crate::wire::infer_request::{MAX_PARAMETERS, is_refused};
+use crate::wire::routing_key::ROUTING_KEY;
 
 /// What the parameters of one object say.
 #[derive(Debug, Default)]
@@ -20,15 +21,18 @@ pub struct Parameters<'a> {
     pub binary_data_output: Option<bool>,
     /// Of a request: how long it may take; 0 is no word about it, as in Triton.
     pub timeout_us: u64,
+    /// Of a request: calls with the same one meet the same version.
+    pub routing_key: Option<Cow<'a, str>>,
     /// One that asks for what penstock does not have.
     pub refused: Option<Cow<'a, str>>,
 }
 
 /// A value of any kind that a parameter may have.
-enum Value {
+enum Value<'a> {
     Null,
     Bool(bool),
     Natural(u64),
+    Text(Cow<'a, str>),
     Other(&'static str),
 }
 
@@ -54,19 +58,19 @@ impl<'de> Visitor<'de> for Table {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut parameters = Parameters::default();
         let mut count = 0;
-        while let Some((name, value)) = map.next_entry::<Cow<'de, str>, Value>()? {
+        while let Some((name, value)) = map.next_entry::<Cow<'de, str>, Value<'de>>()? {
             count += 1;
             if count > MAX_PARAMETERS {
                 return Err(A::Error::custom(format_args!("more than {MAX_PARAMETERS} parameters")));
             }
-            parameters.take(name, &value)?;
+            parameters.take(name, value)?;
         }
         Ok(parameters)
     }
 }
 
 impl<'a> Parameters<'a> {
-    fn take<E: Error>(&mut self, name: Cow<'a, str>, value: &Value) -> Result<(), E> {
+    fn take<E: Error>(&mut self, name: Cow<'a, str>, value: Value<'a>) -> Result<(), E> {
         match &*name {
             "binary_data_size" => {
                 self.binary_data_size =
@@ -74,6 +78,7 @@ impl<'a> Parameters<'a> {
             }
             "binary_data" => self.binary_data = value.bool(&name)?,
             "binary_data_output" => self.binary_data_output = value.bool(&name)?,
+            ROUTING_KEY => self.routing_key = value.text(&name)?,
             "timeout" => self.timeout_us = value.natural(&name)?.unwrap_or(0),
             _ if is_refused(&name) => self.refused = Some(name),
             _ => {}
@@ -82,7 +87,15 @@ impl<'a> Parameters<'a> {
     }
 }
 
-impl Value {
+impl<'a> Value<'a> {
+    fn text<E: Error>(self, name: &str) -> Result<Option<Cow<'a, str>>, E> {
+        match self {
+            Self::Null => Ok(None),
+            Self::Text(text) => Ok(Some(text)),
+            other => Err(other.wrong(name, "text")),
+        }
+    }
+
     fn natural<E: Error>(&self, name: &str) -> Result<Option<u64>, E> {
         match self {
             Self::Null => Ok(None),
@@ -104,13 +117,14 @@ impl Value {
             Self::Null => "null",
             Self::Bool(_) => "a boolean",
             Self::Natural(_) => "a number",
+            Self::Text(_) => "text",
             Self::Other(kind) => kind,
         };
         E::custom(format_args!("parameter `{name}` must be {expected}, but {came} came"))
     }
 }
 
-impl<'de> Deserialize<'de> for Value {
+impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Scalar)
     }
@@ -118,34 +132,38 @@ impl<'de> Deserialize<'de> for Value {
 
 struct Scalar;
 
-impl Visitor<'_> for Scalar {
-    type Value = Value;
+impl<'de> Visitor<'de> for Scalar {
+    type Value = Value<'de>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("a text, a number or a boolean as the value of a parameter")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+    fn visit_unit<E: Error>(self) -> Result<Value<'de>, E> {
         Ok(Value::Null)
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value<'de>, E> {
         Ok(Value::Bool(value))
     }
 
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value<'de>, E> {
         Ok(Value::Natural(value))
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Value, E> {
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Value<'de>, E> {
         Ok(Value::Other("a negative number"))
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Value, E> {
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Value<'de>, E> {
         Ok(Value::Other("a float"))
     }
 
-    fn visit_str<E: Error>(self, _: &str) -> Result<Value, E> {
-        Ok(Value::Other("text"))
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value<'de>, E> {
+        Ok(Value::Text(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Value<'de>, E> {
+        Ok(Value::Text(Cow::Borrowed(value)))
     }
 }

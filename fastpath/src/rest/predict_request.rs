@@ -26,6 +26,8 @@ pub struct PredictRequest<'a> {
     outputs: Option<Vec<Cow<'a, str>>>,
     #[serde(default)]
     pub receipt: bool,
+    #[serde(borrow, default)]
+    routing_key: Option<Cow<'a, str>>,
 }
 
 impl<'a> PredictRequest<'a> {
@@ -55,6 +57,11 @@ impl<'a> PredictRequest<'a> {
     #[must_use]
     pub fn id(&self) -> &str {
         self.id.as_deref().unwrap_or_default()
+    }
+
+    #[must_use]
+    pub fn routing_key(&self) -> Option<&str> {
+        self.routing_key.as_deref()
     }
 
     #[must_use]

@@ -19,13 +19,14 @@ use super::infer_request::{BinaryOutputs, Request as InferBody, raw_input};
 use super::listener::Settings;
 use super::predict_request::PredictRequest;
 use super::route::{ModelPath, Route, SERVED};
-use super::{body, encoding, infer_answer, metadata, predict_answer};
+use super::{body, encoding, infer_answer, metadata, predict_answer, routing_key};
 use crate::door::unfinished::Unfinished;
 use crate::engine::RowsRequest;
 use crate::grpc::timeout;
 use crate::status::{Code, Status};
 use crate::wire::WireError;
 use crate::wire::infer_request::{InferRequest, InputTensor};
+use crate::wire::routing_key::RoutingKey;
 
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
@@ -103,7 +104,11 @@ impl Service {
             json_bytes => {
                 let request = InferBody::parse(&body, json_bytes)?;
                 let timeout = shorter(header_timeout(headers)?, request.timeout_us());
-                let tensors = request.tensors(path.name, path.version);
+                let key = routing_key::of(request.routing_key(), headers)?;
+                let tensors = InferRequest {
+                    routing_key: RoutingKey::Text(key),
+                    ..request.tensors(path.name, path.version)
+                };
                 let submit =
                     |engine: &crate::engine::Engine, caller| engine.submit_infer(&tensors, caller, began);
                 (self.calls.ask(timeout, submit).await, request.binary())
@@ -121,12 +126,14 @@ impl Service {
         body: &[u8],
         began: Instant,
     ) -> Result<Outcome, Refusal> {
-        let version = self.calls.engine().routes.find(path.name, path.version)?;
+        let key = routing_key::of(None, headers)?;
+        let version = self.calls.engine().routes.find_for_call(path.name, path.version, key)?;
         let (name, datatype, shape) = raw_input(&version.model, body)?;
         let input = InputTensor { name: &name, datatype: datatype.name(), shape, ..InputTensor::default() };
         let tensors = InferRequest {
             model_name: path.name,
-            model_version: path.version,
+            // The one that the body was read for, whatever the next call would meet.
+            model_version: &version.version_text,
             inputs: smallvec![input],
             raw: smallvec![body],
             ..InferRequest::default()
@@ -152,6 +159,7 @@ impl Service {
             rows: request.rows(),
             outputs: &request.outputs(),
             receipt: request.receipt,
+            routing_key: routing_key::of(request.routing_key(), headers)?,
         };
         let outcome =
             self.calls.ask(timeout, |engine, caller| engine.submit_rows(&rows, caller, began)).await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::error::{Fault, SpecError};
 use super::inputs::{InputSpec, checked_inputs};
 use super::text::{ModelText, OutputText};
+use super::versions::{VersionsSpec, checked_versions};
 use crate::wire::Datatype;
 use crate::wire::infer_request::{MAX_DIMS, MAX_TENSORS};
 use crate::wire::predict_request::MAX_ROWS;
@@ -39,6 +40,7 @@ pub struct ModelSpec {
     pub max_queue_delay: Duration,
     pub queue_capacity_rows: usize,
     pub instances: usize,
+    pub versions: VersionsSpec,
     /// The arguments of `forward`, in order.
     pub inputs: Vec<InputSpec>,
     pub outputs: Vec<OutputSpec>,
@@ -101,6 +103,7 @@ impl ModelSpec {
                 "instances.count is {instances}; it must be 1 to {MAX_INSTANCES}"
             )));
         }
+        let versions = checked_versions(&text)?;
         let inputs = checked_inputs(&text)?;
         let outputs = checked_outputs(&text)?;
         Ok(Self {
@@ -109,6 +112,7 @@ impl ModelSpec {
             max_queue_delay: Duration::from_micros(batching.max_queue_delay_us),
             queue_capacity_rows,
             instances,
+            versions,
             inputs,
             outputs,
             text,

@@ -1,4 +1,5 @@
-//! The JSON schema of model.toml, which editors check and complete the file by, made from the types in `text` and `op_text`.
+//! The JSON schema of model.toml, which editors check and complete the file by, made from the types in `text`, `op_text` and
+//! `versions_text`.
 //!
 //! Only tests have it: `make schema` writes service/penstock/model.schema.json, and a test holds that file current.
 
@@ -6,8 +7,9 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::model::TENSOR_DATATYPES;
+use super::model::{MAX_NAME_BYTES, TENSOR_DATATYPES};
 use super::text::ModelText;
+use super::versions::{MAX_LABELS, MAX_VERSION};
 use crate::wire::Datatype;
 use crate::wire::infer_request::MAX_DIMS;
 
@@ -38,6 +40,36 @@ pub(super) fn missing(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": ["number", "boolean", "string", "array"],
         "items": {"type": value},
+    })
+}
+
+/// A version's number by its label.
+pub(super) fn labels(_: &mut SchemaGenerator) -> Schema {
+    let version = json!({"type": "integer", "minimum": 1, "maximum": MAX_VERSION});
+    json_schema!({
+        "type": "object",
+        "additionalProperties": version,
+        "propertyNames": {"pattern": format!("^(?!\\d+$)[A-Za-z0-9_][A-Za-z0-9._-]{{0,{}}}$", MAX_NAME_BYTES - 1)},
+        "maxProperties": MAX_LABELS,
+    })
+}
+
+/// What can only be true.
+pub(super) fn always(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "boolean", "enum": [true]})
+}
+
+pub(super) fn version_or_label(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": ["integer", "string"], "minimum": 1, "maximum": MAX_VERSION})
+}
+
+/// 0 to 1, or percent.
+pub(super) fn share(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["number", "string"],
+        "minimum": 0,
+        "maximum": 1,
+        "pattern": "^[0-9]+(\\.[0-9]+)? *%$",
     })
 }
 

@@ -11,6 +11,7 @@ pub use super::op_text::{
     AgeUnit, CastTo, CyclePart, HashName, HashText, IdOutside, IntsAs, OpText, Period, QuantileOutput,
 };
 
+use super::versions_text::{CanaryText, VersionsText};
 #[cfg(test)]
 use super::{
     model::{MAX_INSTANCES, MAX_LIST, MAX_NAME_BYTES},
@@ -38,6 +39,13 @@ pub struct ModelText {
     /// How many threads run the model side by side.
     #[serde(default)]
     pub instances: InstancesText,
+    /// Which versions are loaded, and what callers may call them.
+    #[serde(default)]
+    pub versions: VersionsText,
+    /// A version that is tried out on a share of the calls. Default: none.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<CanaryText>"))]
+    pub canary: Option<Spanned<CanaryText>>,
     /// The arguments of `forward`, in order: one `[[input]]` each. At least one is needed.
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Vec<InputText>", length(min = 1, max = MAX_TENSORS)))]

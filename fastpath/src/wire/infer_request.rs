@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::error::{WireError, WireErrorKind};
 use super::reader::{Reader, WireType};
+use super::routing_key::{ROUTING_KEY, RoutingKey};
 
 /// Most inputs, and most requested outputs, of a request.
 pub const MAX_TENSORS: usize = 64;
@@ -24,6 +25,8 @@ pub struct InferRequest<'a> {
     pub raw: SmallVec<[&'a [u8]; 2]>,
     /// Like `InputTensor::refused_parameter`, of the request itself.
     pub refused_parameter: Option<&'a str>,
+    /// Calls with the same one meet the same version.
+    pub routing_key: RoutingKey<'a>,
 }
 
 /// One input tensor.
@@ -69,9 +72,12 @@ impl<'a> InferRequest<'a> {
                 (2, WireType::Length) => request.model_version = reader.string("model_version")?,
                 (3, WireType::Length) => request.id = reader.string("id")?,
                 (4, WireType::Length) => {
-                    let name = parameter_name(reader.message()?)?;
+                    let (name, value) = parameter(reader.message()?)?;
                     count(&mut parameters, &reader, "parameters", MAX_PARAMETERS)?;
                     refuse_parameter(&mut request.refused_parameter, name);
+                    if name == ROUTING_KEY {
+                        request.routing_key = RoutingKey::parse(value)?;
+                    }
                 }
                 (5, WireType::Length) => {
                     limit(request.inputs.len(), &reader, "inputs", MAX_TENSORS)?;
@@ -114,7 +120,7 @@ impl<'a> InputTensor<'a> {
                     tensor.shape.push(reader.varint()?.cast_signed());
                 }
                 (4, WireType::Length) => {
-                    let name = parameter_name(reader.message()?)?;
+                    let (name, _) = parameter(reader.message()?)?;
                     count(&mut parameters, &reader, "parameters", MAX_PARAMETERS)?;
                     refuse_parameter(&mut tensor.refused_parameter, name);
                 }
@@ -134,7 +140,7 @@ impl<'a> RequestedOutput<'a> {
             match (number, wire_type) {
                 (1, WireType::Length) => output.name = reader.string("outputs.name")?,
                 (2, WireType::Length) => {
-                    let name = parameter_name(reader.message()?)?;
+                    let (name, _) = parameter(reader.message()?)?;
                     count(&mut parameters, &reader, "outputs.parameters", MAX_PARAMETERS)?;
                     refuse_parameter(&mut output.refused_parameter, name);
                 }
@@ -145,16 +151,17 @@ impl<'a> RequestedOutput<'a> {
     }
 }
 
-/// The key of a `map<string, InferParameter>` entry.
-fn parameter_name(mut entry: Reader<'_>) -> Result<&str, WireError> {
-    let mut name = "";
+/// The key of a `map<string, InferParameter>` entry, and its value, which is not looked into.
+fn parameter(mut entry: Reader<'_>) -> Result<(&str, Reader<'_>), WireError> {
+    let (mut name, mut value) = ("", Reader::new(&[]));
     while let Some((number, wire_type)) = entry.field()? {
         match (number, wire_type) {
             (1, WireType::Length) => name = entry.string("parameters")?,
+            (2, WireType::Length) => value = entry.message()?,
             _ => entry.skip(number, wire_type)?,
         }
     }
-    Ok(name)
+    Ok((name, value))
 }
 
 /// Whether a parameter asks for what penstock does not have: client shared memory, or classification.

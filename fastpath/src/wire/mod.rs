@@ -13,6 +13,7 @@ pub mod infer_response;
 pub mod predict_request;
 pub mod predict_response;
 pub mod reader;
+pub mod routing_key;
 pub mod tensor_contents;
 pub mod varint;
 pub mod writer;

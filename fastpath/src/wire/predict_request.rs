@@ -29,6 +29,8 @@ pub struct PredictRequest<'a> {
     pub outputs: SmallVec<[&'a str; 2]>,
     pub receipt: bool,
     pub unordered: bool,
+    /// Calls with the same one meet the same version; empty: none.
+    pub routing_key: &'a str,
 }
 
 /// One feature for all rows.
@@ -96,6 +98,7 @@ impl<'a> PredictRequest<'a> {
                 }
                 (8, WireType::Varint) => request.receipt = reader.varint()? != 0,
                 (9, WireType::Varint) => request.unordered = reader.varint()? != 0,
+                (10, WireType::Length) => request.routing_key = reader.string("routing_key")?,
                 _ => reader.skip(number, wire_type)?,
             }
         }

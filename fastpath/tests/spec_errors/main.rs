@@ -4,6 +4,7 @@
 mod operations;
 mod relations;
 mod tensors;
+mod versions;
 
 use std::path::{Path, PathBuf};
 

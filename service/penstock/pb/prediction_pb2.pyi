@@ -7,7 +7,7 @@ from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Un
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PredictRequest(_message.Message):
-    __slots__ = ("model_name", "model_version", "id", "context", "examples", "columns", "outputs", "receipt", "unordered")
+    __slots__ = ("model_name", "model_version", "id", "context", "examples", "columns", "outputs", "receipt", "unordered", "routing_key")
     MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +17,7 @@ class PredictRequest(_message.Message):
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
     UNORDERED_FIELD_NUMBER: _ClassVar[int]
+    ROUTING_KEY_FIELD_NUMBER: _ClassVar[int]
     model_name: str
     model_version: str
     id: str
@@ -26,7 +27,8 @@ class PredictRequest(_message.Message):
     outputs: _containers.RepeatedScalarFieldContainer[str]
     receipt: bool
     unordered: bool
-    def __init__(self, model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., id: _Optional[str] = ..., context: _Optional[_Union[Example, _Mapping[str, _Any]]] = ..., examples: _Optional[_Iterable[_Union[Example, _Mapping[str, _Any]]]] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping[str, _Any]]]] = ..., outputs: _Optional[_Iterable[str]] = ..., receipt: _Optional[bool] = ..., unordered: _Optional[bool] = ...) -> None: ...
+    routing_key: str
+    def __init__(self, model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., id: _Optional[str] = ..., context: _Optional[_Union[Example, _Mapping[str, _Any]]] = ..., examples: _Optional[_Iterable[_Union[Example, _Mapping[str, _Any]]]] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping[str, _Any]]]] = ..., outputs: _Optional[_Iterable[str]] = ..., receipt: _Optional[bool] = ..., unordered: _Optional[bool] = ..., routing_key: _Optional[str] = ...) -> None: ...
 
 class Example(_message.Message):
     __slots__ = ("features",)

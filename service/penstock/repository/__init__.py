@@ -1,6 +1,6 @@
 """The model repository: folders → candidates → versions that serve.
 
-`folders` says what is a model, `candidate` which of its versions could serve and by `policy` should, `version`
+`folders` says what is a model, `candidate` which of its versions could and should serve, `version`
 takes one through its states, `registry` knows all of them. `repository` changes them one at a time: it begins with
 what `first` says, and `changes` tells it of folders that have changed.
 """

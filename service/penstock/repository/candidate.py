@@ -11,7 +11,6 @@ from penstock._fastpath import Engine, ModelSpec, SpecError
 from penstock.errors import RepositoryError
 from penstock.repository import checksums, folders
 from penstock.repository.fingerprint import Fingerprint, fingerprint
-from penstock.repository.policy import wanted
 from penstock.runtime import WARMUP_FILE, load_torchscript, run_once
 
 
@@ -83,7 +82,7 @@ def candidates(root: Path, folder: Path, *, leave_incomplete: bool = False) -> l
         there = [version for version in there if _is_complete(folder / str(version))] or there
     try:
         specs = {there[-1]: ModelSpec.load(folder, there[-1])}
-        chosen = wanted(specs[there[-1]], there)
+        chosen = specs[there[-1]].wanted_versions(there)
         return [
             _candidate(root, folder, version, specs.get(version)) for version in sorted(chosen, reverse=True)
         ]

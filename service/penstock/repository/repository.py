@@ -23,6 +23,7 @@ from penstock.repository.changes import Changes
 from penstock.repository.first import First
 from penstock.repository.registry import Registry
 from penstock.repository.version import Host, ModelVersion
+from penstock.traffic import Traffic
 from penstock.version_status import State, VersionStatus
 
 # A version that drains is given this long before the next one is loaded beside it; a call takes as long at most
@@ -36,14 +37,20 @@ class Repository:
     """What serves, and who changes it. `load`, `unload` and `stop` may be called from any thread."""
 
     def __init__(
-        self, first: First, engine: Engine, intra_op_threads: int, on_change: Callable[[], None]
+        self,
+        first: First,
+        engine: Engine,
+        intra_op_threads: int,
+        on_change: Callable[[], None],
+        traffic: Traffic,
     ) -> None:
-        """`on_change` is called on any thread after a state has changed."""
+        """`on_change` is called on any thread after a state has changed; `traffic` is told what model.toml says."""
         self.registry = Registry()
         self._first = first
         self._root = first.root
         self._engine = engine
         self._on_change = on_change
+        self._traffic = traffic
         self._host = Host(engine, intra_op_threads, self._others_serve, self._changed, self._version_gone)
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         # What is being done to a model, by name; its next change is refused meanwhile.
@@ -77,6 +84,7 @@ class Repository:
     def announce(self) -> None:
         """Has calls that come before their model is loaded told so. Before `start`."""
         for candidate in self._first.wanted:
+            self._traffic.configure(candidate.spec)
             self._engine.set_unavailable(
                 candidate.name, candidate.version, f"version {candidate.version} is loading"
             )
@@ -191,6 +199,7 @@ class Repository:
             if version.status.state is State.UNAVAILABLE:
                 self._forget(version)
             version.retire()
+        self._traffic.forget(name)
         self._engine.forget(name, None)
         self._await_drained(name)
         self._on_change()
@@ -201,6 +210,7 @@ class Repository:
         Gives what went wrong, a sentence for each version that was tried.
         """
         failures = []
+        self._configure_traffic(name, wanted)
         for candidate in wanted:
             if self._is_served(candidate) or candidate in self._failed.get(name, ()):
                 continue
@@ -221,6 +231,7 @@ class Repository:
                 continue
             for other in replaced:
                 other.retire()
+            self._configure_traffic(name, wanted)
             self._retire_surplus(name, wanted)
             self._await_drained(name)
         self._retire_surplus(name, wanted)
@@ -233,11 +244,22 @@ class Repository:
             for version in self.registry.versions(candidate.name)
         )
 
+    def _configure_traffic(self, name: str, wanted: Sequence[Candidate]) -> None:
+        """Has labels and the canary of model.toml count, once the versions that they name serve or nothing does."""
+        if not wanted:
+            return
+        spec = wanted[0].spec
+        named = {*spec.labels.values(), *(() if spec.canary is None else (spec.canary.version,))}
+        ready = {status.version for status in self.registry.statuses(name) if status.ready}
+        if not ready or named <= ready:
+            self._traffic.configure(spec)
+
     def _retire_surplus(self, name: str, wanted: Sequence[Candidate]) -> None:
         """Retires what is not wanted, the lowest first, as long as as many serve as are wanted."""
         numbers = {candidate.version for candidate in wanted}
         serving = [version for version in self.registry.versions(name) if version.status.ready]
-        surplus = [version for version in serving if version.candidate.version not in numbers]
+        kept = numbers | self._traffic.named_versions(name)
+        surplus = [version for version in serving if version.candidate.version not in kept]
         count = len(serving)
         for version in sorted(surplus, key=lambda each: each.candidate.version):
             if count > len(numbers):
