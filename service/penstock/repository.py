@@ -65,7 +65,11 @@ class Model:
         queue = engine.add_version(self.spec, self.version)
         try:
             with self.open_file() as file:
-                script = load_torchscript(file)
+                script = load_torchscript(
+                    file,
+                    called=f"model {self.name} version {self.version}",
+                    intra_op_threads=intra_op_threads,
+                )
             self._threads = ModelThreads(script, queue, self.spec, intra_op_threads, end)
             self._threads.start()
         except (ModelLoadError, RepositoryError) as error:
@@ -81,7 +85,7 @@ class Model:
     def try_out(self) -> None:
         """Loads the model and runs one batch of one default row, to no effect. Raises ModelLoadError."""
         with self.open_file() as file:
-            script = load_torchscript(file)
+            script = load_torchscript(file, called=f"model {self.name} version {self.version}")
         run_once(script, Engine().add_version(self.spec, self.version))
 
     def open_file(self) -> BinaryIO:

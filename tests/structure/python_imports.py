@@ -12,7 +12,8 @@ SERVICE = Path("service/penstock")
 
 # Who may import a library; a folder name stands for all modules in it.
 ONLY_IN = {
-    "torch": {"runtime"},
+    # Runs models, and makes modules of files.
+    "torch": {"runtime", "torchscript"},
     "grpc": {
         "server",
         "doors",
@@ -35,6 +36,7 @@ ONLY_IN = {
         "model_statistics",
         "repository",
         "runtime",
+        "torchscript",
         # encoding and decoding on the caller's side, and offline
         "__init__",
         "arrays",
@@ -63,7 +65,9 @@ FLOORS = (
         "model_config",
         "model_statistics",
         "server_settings",
+        "memory_limit",
     },
+    {"torchscript"},
     {"doors", "runtime", "health", "reflection", "request_stream"},
     {"open_streams"},
     {"repository", "servicer"},
