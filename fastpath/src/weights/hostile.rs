@@ -3,7 +3,6 @@
 use super::error::ModelFileError;
 use super::model_file::{ModelFile, Unpacked};
 use super::skeleton::Writer;
-use super::source::Source;
 
 const WEIGHTS: [u8; 200] = [0x5a; 200];
 /// One tensor of 50 floats, as torch pickles it, with nothing around it.
@@ -11,19 +10,6 @@ const DATA: &[u8] = b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(\
     (X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x32tQ\
     K\x00(K\x32t(K\x01t\x89ccollections\nOrderedDict\n)RtR.";
 const NO_CONSTANTS: &[u8] = b"\x80\x02).";
-
-/// Bytes that own themselves, so that files of tests need no disk.
-struct Bytes(Vec<u8>);
-
-impl Source for Bytes {
-    fn length(&self) -> std::io::Result<u64> {
-        Source::length(self.0.as_slice())
-    }
-
-    fn read_exact_at(&self, into: &mut [u8], at: u64) -> std::io::Result<()> {
-        Source::read_exact_at(self.0.as_slice(), into, at)
-    }
-}
 
 fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = Writer::default();
@@ -47,7 +33,7 @@ fn whole() -> Vec<u8> {
 
 fn load(bytes: Vec<u8>) -> Result<Unpacked, ModelFileError> {
     // On a thread of its own, because reading lowers the thread's priority.
-    std::thread::spawn(|| ModelFile::open(Bytes(bytes))?.read(true)?.unpack()).join().unwrap()
+    std::thread::spawn(|| ModelFile::open(bytes)?.read(true)?.unpack()).join().unwrap()
 }
 
 fn sentence(bytes: Vec<u8>) -> String {
@@ -74,7 +60,7 @@ fn a_whole_archive_gives_its_storages_and_a_skeleton_without_them() {
 fn the_digest_is_that_of_the_file() {
     let bytes = whole();
     let expected = ring::digest::digest(&ring::digest::SHA256, &bytes);
-    let file = ModelFile::open(Bytes(bytes.clone())).unwrap();
+    let file = ModelFile::open(bytes.clone()).unwrap();
     let parts = std::thread::scope(|scope| scope.spawn(|| file.read(true).unwrap().sha256()).join().unwrap());
     assert_eq!(parts.unwrap(), expected.as_ref());
     let (memory, digest) =
@@ -84,7 +70,7 @@ fn the_digest_is_that_of_the_file() {
 
 #[test]
 fn weights_are_counted_before_they_are_read() {
-    let file = ModelFile::open(Bytes(whole())).unwrap();
+    let file = ModelFile::open(whole()).unwrap();
     let kept = DATA.len() + NO_CONSTANTS.len() + "class A(Module):\n".len() + "3\n".len() + "little".len();
     assert_eq!(file.weights_bytes(), WEIGHTS.len() + kept);
 }

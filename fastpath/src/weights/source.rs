@@ -39,7 +39,8 @@ impl Source for File {
     }
 }
 
-impl Source for [u8] {
+/// A file that is in memory already.
+impl Source for Vec<u8> {
     fn length(&self) -> io::Result<u64> {
         Ok(self.len() as u64)
     }
