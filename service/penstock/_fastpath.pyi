@@ -43,6 +43,7 @@ __all__ = [
     "encode_columns",
     "encode_infer",
     "fit_table",
+    "reclaiming_bytes",
     "transform_table",
 ]
 
@@ -275,6 +276,9 @@ class ModelParts:
 
         Once. None for the archive: the file is one that `torch.jit.load` itself has to load.
         """
+
+def reclaiming_bytes() -> int:
+    """The memory of weights that were let go of and that a thread of low priority still has to give back."""
 
 @final
 class Engine:

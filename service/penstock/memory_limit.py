@@ -47,12 +47,15 @@ class Room:
     limit: str  # "limit of its control group", "memory of the machine"
 
 
-def check(called: str, needed_bytes: int, root: Path = _ROOT) -> None:
-    """Raises ModelLoadError where this much more memory would go over a limit; `root` is where /proc and /sys are."""
+def check(called: str, needed_bytes: int, *, soon_free_bytes: int = 0, root: Path = _ROOT) -> None:
+    """Raises ModelLoadError where this much more memory would go over a limit.
+
+    `soon_free_bytes` are in use now and being freed; `root` is where /proc and /sys are.
+    """
     room = tightest(root)
-    if room is not None and needed_bytes > room.left_bytes:
+    if room is not None and needed_bytes > (left_bytes := room.left_bytes + soon_free_bytes):
         raise ModelLoadError(
-            f"{called} needs {_mb(needed_bytes)} but only {_mb(max(room.left_bytes, 0))} of the"
+            f"{called} needs {_mb(needed_bytes)} but only {_mb(max(left_bytes, 0))} of the"
             f" {_mb(room.limit_bytes)} {room.limit} are left; raise the limit or unload another model first"
         )
 

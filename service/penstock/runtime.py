@@ -46,7 +46,8 @@ def load_torchscript(
     for message, origin in _TORCHSCRIPT_DEPRECATIONS:
         warnings.filterwarnings("ignore", message + r"\Z", DeprecationWarning, origin + r"\Z")
     try:
-        return torchscript.freeze(torchscript.load(file, called=called, sha256=sha256), intra_op_threads)
+        loaded = torchscript.load(file, called=called, sha256=sha256, intra_op_threads=intra_op_threads)
+        return torchscript.freeze(loaded, intra_op_threads)
     except ModelLoadError:
         raise
     except Exception as error:

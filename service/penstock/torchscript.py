@@ -10,14 +10,17 @@ torch's own work on either way.
 from __future__ import annotations
 
 import io
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import torch
 from torch.utils import dlpack
 
 from penstock import memory_limit
-from penstock._fastpath import DamagedModelFile, ModelFile
+from penstock._fastpath import DamagedModelFile, ModelFile, reclaiming_bytes
 from penstock.errors import ModelLoadError
 
 _from_dlpack: Any = dlpack.from_dlpack
@@ -40,42 +43,56 @@ def weights_bytes(file: BinaryIO) -> int:
         raise _not_loaded(file, error) from error
 
 
-def load(file: BinaryIO, *, called: str = "", sha256: str | None = None) -> torch.jit.ScriptModule:
+def load(
+    file: BinaryIO, *, called: str = "", sha256: str | None = None, intra_op_threads: int = 1
+) -> torch.jit.ScriptModule:
     """The module on the CPU, not frozen. Raises ModelLoadError, and what torch raises.
 
     `called` is what a sentence about memory names, "model fraud version 3"; the file's name where it is empty.
     With `sha256`, in lower-case hexadecimal digits, nothing is looked at before the file was found to have it.
+    Afterwards, operators on this thread use `intra_op_threads`.
     The weights are freed, on a thread of low priority, when the last tensor that sees them goes.
     """
     try:
         model_file = ModelFile(file.fileno())
-        memory_limit.check(called or file.name, model_file.weights_bytes)
+        _check_memory(called or file.name, model_file.weights_bytes)
         parts = model_file.read(digest=sha256 is not None)
         _check_digest(file, parts.sha256, sha256)
         skeleton, storages = parts.unpack()
         if skeleton is None or not _HAS_SHORT_WAY:
+            storages.clear()
+            # The file's bytes, and the weights that torch makes of them.
+            _check_memory(called or file.name, 2 * os.fstat(file.fileno()).st_size)
             return _load_whole(file, model_file, sha256)
     except DamagedModelFile as error:
         raise _not_loaded(file, error) from error
-    return _assemble(skeleton, storages)
+    with _one_thread(intra_op_threads):
+        return _assemble(skeleton, storages)
 
 
-def freeze(module: torch.jit.ScriptModule, intra_op_threads: int) -> torch.jit.ScriptModule:
+def freeze(module: torch.jit.ScriptModule, intra_op_threads: int = 1) -> torch.jit.ScriptModule:
     """The module for inference alone, its weights constants of its code and not copied. Raises what torch raises.
 
     Afterwards, operators on this thread use `intra_op_threads`.
     """
-    # torch compares each constant with those of its size, and holds the interpreter's lock meanwhile. With more than
-    # one thread to each comparison, on busy cores, 70 layers were seen to take seconds instead of 10 ms.
-    torch.set_num_threads(1)
-    try:
-        _give_way()
+    with _one_thread(intra_op_threads):
         frozen: torch.jit.ScriptModule = torch.jit.freeze(module.eval())
-        _give_way()
+    return frozen
+
+
+@contextmanager
+def _one_thread(intra_op_threads: int) -> Iterator[None]:
+    """Operators of torch on this thread alone, and chances for other threads before and after."""
+    # Freezing compares each constant with those of its size, and the interpreter's lock is held meanwhile. With more
+    # than one thread to each comparison, on busy cores, 70 layers were seen to take seconds instead of 10 ms.
+    torch.set_num_threads(1)
+    _give_way()
+    try:
+        yield
     finally:
+        _give_way()
         # In MKL the number is one for the whole process, so that it must become again what models run with.
         torch.set_num_threads(intra_op_threads)
-    return frozen
 
 
 def _assemble(skeleton: bytes, storages: list[tuple[str, Any]]) -> torch.jit.ScriptModule:
@@ -101,6 +118,10 @@ def _load_whole(file: BinaryIO, model_file: ModelFile, sha256: str | None) -> to
     _check_digest(file, digest, sha256)
     loaded: torch.jit.ScriptModule = torch.jit.load(io.BytesIO(whole), map_location="cpu")
     return loaded
+
+
+def _check_memory(called: str, needed_bytes: int) -> None:
+    memory_limit.check(called, needed_bytes, soon_free_bytes=reclaiming_bytes())
 
 
 def _check_digest(file: BinaryIO, found: str | None, expected: str | None) -> None:

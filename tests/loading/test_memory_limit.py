@@ -63,7 +63,7 @@ def machine(tmp_path: Path) -> Machine:
 def test_the_sentence_says_what_is_needed_what_is_left_and_of_what(machine: Machine) -> None:
     machine.group("0::/").v2("", str(512 * MB), used_mb=312)
     with pytest.raises(ModelLoadError) as caught:
-        memory_limit.check("model x version 3", 320 * MB, machine.root)
+        memory_limit.check("model x version 3", 320 * MB, root=machine.root)
     assert str(caught.value) == (
         "model x version 3 needs 320 MB but only 200 MB of the 512 MB limit of its control group are left;"
         " raise the limit or unload another model first"
@@ -72,9 +72,16 @@ def test_the_sentence_says_what_is_needed_what_is_left_and_of_what(machine: Mach
 
 def test_what_just_fits_is_not_refused(machine: Machine) -> None:
     machine.group("0::/").v2("", str(512 * MB), used_mb=312)
-    memory_limit.check("model x version 3", 200 * MB, machine.root)
+    memory_limit.check("model x version 3", 200 * MB, root=machine.root)
     with pytest.raises(ModelLoadError):
-        memory_limit.check("model x version 3", 200 * MB + 1, machine.root)
+        memory_limit.check("model x version 3", 200 * MB + 1, root=machine.root)
+
+
+def test_what_is_being_freed_counts_as_free(machine: Machine) -> None:
+    machine.group("0::/").v2("", str(512 * MB), used_mb=500)
+    memory_limit.check("model x", 112 * MB, soon_free_bytes=100 * MB, root=machine.root)
+    with pytest.raises(ModelLoadError, match="but only 112 MB of the 512 MB"):
+        memory_limit.check("model x", 113 * MB, soon_free_bytes=100 * MB, root=machine.root)
 
 
 def test_file_pages_do_not_count_as_used(machine: Machine) -> None:
@@ -105,12 +112,12 @@ def test_without_limits_the_machines_memory_counts(machine: Machine) -> None:
     machine.group("0::/").v2("", "max", used_mb=5).memory(total_kb=2_000_000, available_kb=1_000_000)
     assert machine.left_mb() == 1024
     with pytest.raises(ModelLoadError, match=r"of the 2,048 MB memory of the machine are left"):
-        memory_limit.check("model x", 1025 * MB, machine.root)
+        memory_limit.check("model x", 1025 * MB, root=machine.root)
 
 
 def test_a_system_that_tells_nothing_refuses_nothing(machine: Machine) -> None:
     assert machine.left_mb() is None
-    memory_limit.check("model x", 1 << 60, machine.root)
+    memory_limit.check("model x", 1 << 60, root=machine.root)
 
 
 @pytest.mark.parametrize("text", ["", "\n", "much\n", "-1\n", "12 13\n", "\N{SUPERSCRIPT TWO}\n"])
@@ -122,7 +129,7 @@ def test_figures_that_are_none_refuse_nothing(machine: Machine, text: str) -> No
 def test_a_group_that_is_over_its_limit_has_nothing_left(machine: Machine) -> None:
     machine.group("0::/").v2("", str(100 * MB), used_mb=150)
     with pytest.raises(ModelLoadError, match=r"but only 0\.00 MB of the 100 MB"):
-        memory_limit.check("model x", 1, machine.root)
+        memory_limit.check("model x", 1, root=machine.root)
 
 
 def test_a_path_that_leads_upwards_is_not_followed(machine: Machine) -> None:
@@ -142,7 +149,9 @@ def test_a_model_over_the_limit_is_refused_before_it_is_read(
     path = archives.put(machine.root, modules.saved("large"))
     machine.group("0::/").v2("", str(100 * MB), used_mb=100)
     check = memory_limit.check
-    monkeypatch.setattr(memory_limit, "check", lambda called, needed: check(called, needed, machine.root))
+    monkeypatch.setattr(
+        memory_limit, "check", lambda *about, **more: check(*about, **more, root=machine.root)
+    )
     with path.open("rb") as file:
         needed_mb = ModelFile(file.fileno()).weights_bytes / MB
         with pytest.raises(

@@ -68,3 +68,13 @@ def test_loading_lowers_no_priority_but_that_of_its_own_threads(tmp_path: Path) 
     with path.open("rb") as file:
         runtime.load_torchscript(file)
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
+
+
+def test_loading_leaves_the_threads_of_operators_as_they_are_to_be(tmp_path: Path) -> None:
+    path = archives.put(tmp_path, modules.saved("linear"))
+    try:
+        with path.open("rb") as file:
+            runtime.load_torchscript(file, intra_op_threads=2)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)

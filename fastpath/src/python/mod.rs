@@ -60,6 +60,7 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("DamagedModelFile", module.py().get_type::<weights::DamagedModelFile>())?;
     module.add_class::<weights::PyModelFile>()?;
     module.add_class::<weights::PyModelParts>()?;
+    module.add_function(wrap_pyfunction!(weights::reclaiming_bytes, module)?)?;
     module.add_class::<engine::PyEngine>()?;
     module.add_class::<statistics::VersionStatistics>()?;
     module.add_class::<calls::Calls>()?;

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::dlpack;
-use crate::weights::{Memory, ModelFile, ModelFileError, ModelParts, Unpacked};
+use crate::weights::{Memory, ModelFile, ModelFileError, ModelParts, Unpacked, waiting_bytes};
 use crate::wire::Datatype;
 
 create_exception!(penstock._fastpath, DamagedModelFile, PyValueError);
@@ -82,6 +82,12 @@ impl PyModelParts {
             }
         }
     }
+}
+
+/// Weights that were let go of and are not the system's again yet.
+#[pyfunction]
+pub fn reclaiming_bytes() -> usize {
+    waiting_bytes()
 }
 
 /// The memory as a tensor of bytes, freed when torch lets go of it.

@@ -75,6 +75,56 @@ fn weights_are_counted_before_they_are_read() {
     assert_eq!(file.weights_bytes(), WEIGHTS.len() + kept);
 }
 
+/// The same archive with every number of its directory and end in 64 bits.
+fn in_64_bits(bytes: &[u8]) -> Vec<u8> {
+    let end = bytes.len() - 22;
+    let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let (central, count) = (number(end + 16) as usize, u64::from(bytes[end + 10]));
+    let mut out = bytes[..central].to_vec();
+    let mut at = central;
+    while at < end {
+        let name = usize::from(bytes[at + 28]);
+        out.extend_from_slice(&bytes[at..at + 20]);
+        out.extend_from_slice(&[0xff; 8]);
+        out.extend_from_slice(&bytes[at + 28..at + 30]);
+        out.extend_from_slice(&37_u16.to_le_bytes());
+        out.extend_from_slice(&bytes[at + 32..at + 42]);
+        out.extend_from_slice(&[0xff; 4]);
+        out.extend_from_slice(&bytes[at + 46..at + 46 + name]);
+        // Another field before it, and then length, packed length and place.
+        out.extend_from_slice(b"\x55\x54\x05\0times\x01\0\x18\0");
+        for field in [at + 24, at + 20, at + 42] {
+            out.extend_from_slice(&u64::from(number(field)).to_le_bytes());
+        }
+        at += 46 + name;
+    }
+    let end64 = out.len() as u64;
+    out.extend_from_slice(b"PK\x06\x06");
+    out.extend_from_slice(&44_u64.to_le_bytes());
+    out.extend_from_slice(&[0; 12]);
+    for number in [count, count, end64 - central as u64, central as u64] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    out.extend_from_slice(b"PK\x06\x07\0\0\0\0");
+    out.extend_from_slice(&end64.to_le_bytes());
+    out.extend_from_slice(b"\x01\0\0\0PK\x05\x06\0\0\0\0");
+    out.extend_from_slice(&[0xff; 12]);
+    out.extend_from_slice(&[0; 2]);
+    out
+}
+
+#[test]
+fn an_archive_beyond_32_bits_is_read_like_any_other() {
+    let Ok(Unpacked::Parts { skeleton, storages }) = load(in_64_bits(&whole())) else { panic!("not read") };
+    let Ok(Unpacked::Parts { skeleton: same, .. }) = load(whole()) else { panic!("not read") };
+    assert!(skeleton == same);
+    assert_eq!(&*storages[0].1, &WEIGHTS);
+    let mut lying = in_64_bits(&whole());
+    let end64 = find(&lying, b"PK\x06\x06");
+    lying[end64 + 48..end64 + 56].copy_from_slice(&u64::MAX.to_le_bytes());
+    assert_eq!(sentence(lying), "the archive's directory is damaged: its end does not say where it lies");
+}
+
 #[test]
 fn every_cut_is_an_error() {
     let bytes = whole();

@@ -91,6 +91,10 @@ impl Pages {
         Ok(Self { start, len })
     }
 
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
     fn bytes(&self) -> &[u8] {
         // SAFETY: `map` got `len` bytes, zeroed and so initialised, which stay mapped for as long as self lives.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }

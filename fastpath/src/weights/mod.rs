@@ -25,4 +25,5 @@ mod hostile;
 pub use self::error::ModelFileError;
 pub use self::memory::Memory;
 pub use self::model_file::{ModelFile, ModelParts, Unpacked};
+pub use self::reclaim::waiting_bytes;
 pub use self::source::Source;
