@@ -123,6 +123,7 @@ bench: setup ## measure: criterion on the pure core, pytest-benchmark on the who
 	$(BIN)/python -m bench.client
 	$(BIN)/python -m bench.rest
 	$(BIN)/python -m bench.transform
+	$(BIN)/python -m bench.loading
 
 ##@ Change
 

@@ -1,6 +1,6 @@
 //! What penstock does for every request, without Python: decoding, features, batching, packing, encoding.
 //!
-//! `wire` ← `spec`, `features` ← `batch` ← `engine` ← `door` ← `rest`, `offline` ← `python`, and beside them `grpc` ← `client`. Only `python` names pyo3, and only
+//! `wire` ← `spec`, `features` ← `batch` ← `engine` ← `door` ← `rest`, `offline` ← `python`, and beside them `grpc` ← `client` and `weights`. Only `python` names pyo3, and only
 //! with the feature of that name; everything else builds and tests without Python.
 
 pub mod batch;
@@ -16,4 +16,5 @@ mod python;
 pub mod rest;
 pub mod spec;
 pub mod status;
+pub mod weights;
 pub mod wire;

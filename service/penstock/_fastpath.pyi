@@ -23,11 +23,14 @@ __all__ = [
     "Canary",
     "Channel",
     "ChannelCalls",
+    "DamagedModelFile",
     "Door",
     "Engine",
     "HttpPort",
     "LineTrace",
     "ManyCalls",
+    "ModelFile",
+    "ModelParts",
     "ModelSpec",
     "Prediction",
     "ProgramLine",
@@ -44,6 +47,7 @@ __all__ = [
     "encode_columns",
     "encode_infer",
     "fit_table",
+    "reclaiming_bytes",
     "transform_table",
 ]
 
@@ -277,6 +281,47 @@ def transform_table(
     `allocate` gives the new array's memory as bytes. `context` is a serialized Example. `watch` is called on this
     thread now and then, with the rows that are done; what it raises ends the work. Raises RequestError.
     """
+
+@final
+class DamagedModelFile(ValueError):  # noqa: N818 - it names what was found
+    """A TorchScript file that is cut, altered or none; the message goes on from "model.pt does not load: "."""
+
+@final
+class ModelFile:
+    """A TorchScript file, its archive's directory read and checked. Raises DamagedModelFile, and so do its methods.
+
+    Content is read on a thread of low priority, with the GIL released; every checksum is compared.
+    """
+
+    def __new__(cls, fileno: int) -> Self:
+        """Duplicates the descriptor: the file may be closed afterwards."""
+
+    @property
+    def weights_bytes(self) -> int:
+        """The memory that the loaded model will hold, by the directory."""
+
+    def read(self, *, digest: bool = False) -> ModelParts:
+        """Everything in one pass; with `digest`, the pass's SHA-256 too. Nothing is looked at but checksums."""
+
+    def read_whole(self) -> tuple[bytes, str]:
+        """The file as it is, and its SHA-256."""
+
+@final
+class ModelParts:
+    """What a file holds, in memory."""
+
+    @property
+    def sha256(self) -> str | None:
+        """Of the whole file, in lower-case hexadecimal digits; None unless asked for."""
+
+    def unpack(self) -> tuple[bytes | None, list[tuple[str, CapsuleType]]]:
+        """A small archive for torch, and the storages by key, as DLPack tensors of bytes that are freed by torch.
+
+        Once. None for the archive: the file is one that `torch.jit.load` itself has to load.
+        """
+
+def reclaiming_bytes() -> int:
+    """The memory of weights that were let go of and that a thread of low priority still has to give back."""
 
 @final
 class Engine:

@@ -1,4 +1,4 @@
-"""TorchScript: the only importer of torch. Loads a model and runs it on threads of its own.
+"""TorchScript: loads a model, freezes it and runs it on threads of its own.
 
 What runs here runs once a batch. Whatever happens once a request is the engine's (`_fastpath`).
 """
@@ -9,7 +9,6 @@ import queue as handover
 import threading
 import time
 import warnings
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -17,7 +16,7 @@ from typing import Any, BinaryIO
 import torch
 from torch.utils import dlpack
 
-from penstock import log
+from penstock import log, torchscript
 from penstock._fastpath import Batch, ModelSpec, Queue
 from penstock.errors import ModelLoadError
 
@@ -39,25 +38,25 @@ _TORCHSCRIPT_DEPRECATIONS = (
 )
 
 
-def load_torchscript(file: BinaryIO) -> torch.jit.ScriptModule:
+def load_torchscript(
+    file: BinaryIO, *, called: str = "", sha256: str | None = None, intra_op_threads: int = 1
+) -> torch.jit.ScriptModule:
     """A frozen module on the CPU, for inference alone. Raises ModelLoadError.
 
-    The bytes are as trusted as code is: TorchScript can do what a program can.
+    `called` and `sha256` as in `torchscript.load`; `intra_op_threads` are those of the models that serve. The bytes
+    are as trusted as code is: TorchScript can do what a program can.
     """
     # Filters belong to the process, so they are added once and stay: a `catch_warnings` block would
     # change those of other threads, and undo theirs.
     for message, origin in _TORCHSCRIPT_DEPRECATIONS:
         warnings.filterwarnings("ignore", message + r"\Z", DeprecationWarning, origin + r"\Z")
-    if not zipfile.is_zipfile(file):
-        raise ModelLoadError(
-            f"{file.name} does not load: it is not, or not all of, a file that torch.jit.save wrote"
-        )
-    file.seek(0)
     try:
-        module: torch.jit.ScriptModule = torch.jit.freeze(torch.jit.load(file, map_location="cpu").eval())
+        loaded = torchscript.load(file, called=called, sha256=sha256, intra_op_threads=intra_op_threads)
+        return torchscript.freeze(loaded, intra_op_threads)
+    except ModelLoadError:
+        raise
     except Exception as error:
         raise ModelLoadError(f"{file.name} does not load: {_reason(error)}") from error
-    return module
 
 
 def run_once(model: Callable[..., object], queue: Queue) -> None:

@@ -7,6 +7,7 @@ Threads: the event loop's, which answers RPCs; one that loads the models and end
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -64,6 +65,10 @@ def serve(settings: Settings) -> NoReturn:
     """
     begin = repository.first(settings.repository, settings.model_control, settings.load_models)
     tls = certificates.from_settings(settings)
+    # What is imported by now stays. A collection that walked all of torch would hold the interpreter's lock for 50 to
+    # 100 ms, at some moment while models serve.
+    gc.collect()
+    gc.freeze()
     # On uvloop a call behind grpc.aio costs less CPU than on asyncio's own loop.
     uvloop.run(_Server(settings, begin, tls).run())
     raise AssertionError

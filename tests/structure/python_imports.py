@@ -12,7 +12,8 @@ SERVICE = Path("service/penstock")
 
 # Who may import a library; a folder name stands for all modules in it.
 ONLY_IN = {
-    "torch": {"runtime"},
+    # Runs models, and makes modules of files.
+    "torch": {"runtime", "torchscript"},
     "grpc": {
         "server",
         "doors",
@@ -39,6 +40,7 @@ ONLY_IN = {
         "repository",
         "runtime",
         "version_status",
+        "torchscript",
         # encoding and decoding on the caller's side, and offline
         "__init__",
         "arrays",
@@ -69,7 +71,9 @@ FLOORS = (
         "model_statistics",
         "server_settings",
         "version_status",
+        "memory_limit",
     },
+    {"torchscript"},
     {"doors", "runtime", "health", "reflection", "request_stream", "traffic"},
     {"open_streams"},
     {"repository", "servicer", "traffic_servicer"},

@@ -21,12 +21,26 @@ MAY_USE = {
     "features": _GROUND | {"spec"},
     "metrics": {"status"},
     "batch": _GROUND | {"spec", "features", "metrics"},
+    # Of batch, the aligned buffers alone.
+    "weights": {"batch"},
     "engine": _GROUND | {"spec", "features", "metrics", "batch"},
     "door": _GROUND | {"grpc", "metrics", "batch", "engine"},
     "rest": _GROUND | {"grpc", "features", "metrics", "batch", "engine", "door"},
     "offline": _GROUND | {"spec", "features", "batch", "engine"},
     PYTHON_DOOR: _GROUND
-    | {"grpc", "spec", "features", "metrics", "batch", "engine", "door", "rest", "offline", "client"},
+    | {
+        "grpc",
+        "spec",
+        "features",
+        "metrics",
+        "batch",
+        "engine",
+        "door",
+        "rest",
+        "offline",
+        "client",
+        "weights",
+    },
 }
 
 _NOT_CODE = re.compile(

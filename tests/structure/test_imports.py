@@ -60,8 +60,8 @@ def test_rust_file_is_short(path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "source", "sentence"),
     [
-        ("repository", "import torch.nn", "torch is imported in runtime alone"),
-        ("cli", "def run():\n    from torch import jit", "torch is imported in runtime alone"),
+        ("repository", "import torch.nn", "torch is imported in runtime, torchscript alone"),
+        ("cli", "def run():\n    from torch import jit", "torch is imported in runtime, torchscript alone"),
         ("errors", "import grpc", "grpc is imported in"),
         ("repository", "import grpc.aio as aio", "grpc is imported in"),
         ("client", "from grpc_health.v1 import health", "grpc_health is imported in"),

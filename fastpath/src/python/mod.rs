@@ -32,6 +32,7 @@ mod statistics;
 mod table;
 mod versions;
 mod warmup;
+mod weights;
 
 use pyo3::create_exception;
 use pyo3::exceptions::{PyLookupError, PyValueError};
@@ -60,6 +61,10 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<table::PyTable>()?;
     module.add_function(wrap_pyfunction!(offline::transform_table, module)?)?;
     module.add_function(wrap_pyfunction!(offline::fit_table, module)?)?;
+    module.add("DamagedModelFile", module.py().get_type::<weights::DamagedModelFile>())?;
+    module.add_class::<weights::PyModelFile>()?;
+    module.add_class::<weights::PyModelParts>()?;
+    module.add_function(wrap_pyfunction!(weights::reclaiming_bytes, module)?)?;
     module.add_class::<engine::PyEngine>()?;
     module.add_class::<statistics::VersionStatistics>()?;
     module.add_class::<versions::VersionPolicy>()?;

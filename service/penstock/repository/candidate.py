@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from penstock._fastpath import Engine, ModelSpec, SpecError
-from penstock.errors import RepositoryError
+from penstock.errors import ModelLoadError, RepositoryError
 from penstock.repository import checksums, folders
 from penstock.repository.fingerprint import Fingerprint, fingerprint
 from penstock.runtime import WARMUP_FILE, load_torchscript, run_once
@@ -34,14 +35,24 @@ class Candidate:
         return str(error).replace(f"{self.root}/", "")
 
     def open_file(self) -> BinaryIO:
-        """The model's file. Raises RepositoryError; ModelLoadError where a manifest says otherwise."""
-        file = folders.open_inside(self.root, self.folder / folders.MODEL_FILE)
-        try:
-            self._check_manifest(file)
-        except BaseException:
-            file.close()
-            raise
-        return file
+        """The model's file. Raises RepositoryError."""
+        return folders.open_inside(self.root, self.folder / folders.MODEL_FILE)
+
+    def load(self, intra_op_threads: int = 1) -> Callable[..., object]:
+        """The model, once its files are those that a manifest beside them says.
+
+        `intra_op_threads` are those of the models that serve. Raises ModelLoadError and RepositoryError.
+        """
+        digests = self._digests()
+        for name in digests.keys() - {folders.MODEL_FILE}:
+            with folders.open_inside(self.root, self.folder / name) as file:
+                checksums.check(file, name, digests)
+        with self.open_file() as file:
+            if digests and folders.MODEL_FILE not in digests:
+                raise ModelLoadError(f"{file.name}: {checksums.MANIFEST} beside it does not name it")
+            called = f"model {self.name} version {self.version}"
+            sha256 = digests.get(folders.MODEL_FILE)
+            return load_torchscript(file, called=called, sha256=sha256, intra_op_threads=intra_op_threads)
 
     def warmup_requests(self) -> list[bytes]:
         """What the version must answer before it serves. Raises RepositoryError."""
@@ -56,19 +67,18 @@ class Candidate:
 
         Raises ModelLoadError or RepositoryError.
         """
-        with self.open_file() as file:
-            script = load_torchscript(file)
-        run_once(script, Engine().add_version(self.spec, self.version))
+        run_once(self.load(), Engine().add_version(self.spec, self.version))
 
-    def _check_manifest(self, model_file: BinaryIO) -> None:
-        if not (self.folder / checksums.MANIFEST).exists():
-            return
-        with folders.open_inside(self.root, self.folder / checksums.MANIFEST) as manifest:
-            digests = checksums.read_manifest(manifest)
-        checksums.check(model_file, folders.MODEL_FILE, digests)
-        for name in digests.keys() - {folders.MODEL_FILE}:
-            with folders.open_inside(self.root, self.folder / name) as file:
-                checksums.check(file, name, digests)
+    def _digests(self) -> dict[str, str]:
+        """What the version's manifest says; empty where it has none."""
+        manifest = self.folder / checksums.MANIFEST
+        if not os.path.lexists(manifest):
+            return {}
+        with folders.open_inside(self.root, manifest) as file:
+            digests = checksums.read_manifest(file)
+        if not digests:
+            raise ModelLoadError(f"{manifest}: names no file; it is written by sha256sum")
+        return digests
 
 
 def candidates(root: Path, folder: Path, *, leave_incomplete: bool = False) -> list[Candidate]:

@@ -16,7 +16,7 @@ from penstock import log
 from penstock._fastpath import Engine, Queue, SpecError
 from penstock.errors import ModelLoadError, PenstockError
 from penstock.repository.candidate import Candidate
-from penstock.runtime import ModelThreads, ThreadHooks, load_torchscript
+from penstock.runtime import ModelThreads, ThreadHooks
 from penstock.version_status import State, VersionStatus
 
 
@@ -93,8 +93,7 @@ class ModelVersion:
     def _load(self) -> None:
         candidate, engine = self.candidate, self._host.engine
         queue = engine.add_version(candidate.spec, candidate.version)
-        with candidate.open_file() as file:
-            script = load_torchscript(file)
+        script = candidate.load(self._host.intra_op_threads)
         self._enter(State.WARMING)
         self._queue = queue
         self._threads = ModelThreads(
