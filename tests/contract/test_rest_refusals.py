@@ -65,6 +65,15 @@ REFUSED: dict[str, tuple[Any, dict[str, str], int, str]] = {
         400,
         "classification is not supported",
     ),
+    "a_microsecond": (body() | {"parameters": {"timeout": 1}}, {}, 504, ""),
+    "timeout_of_text": (
+        body() | {"parameters": {"timeout": "5"}},
+        {},
+        400,
+        "parameters.timeout must be a whole number of 0 or more, but text came",
+    ),
+    "sequence": (body() | {"parameters": {"sequence_id": 7}}, {}, 400, "every request stands alone"),
+    "priority": (body() | {"parameters": {"priority": 1}}, {}, 400, "in the order in which they come"),
     "json_length_beyond_the_body": (
         GOOD,
         {"Inference-Header-Content-Length": "100000"},

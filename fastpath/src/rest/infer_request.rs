@@ -89,12 +89,12 @@ impl<'a> Request<'a> {
             name: &input.name,
             datatype: &input.datatype,
             shape: SmallVec::from_slice(&input.shape),
-            refused_parameter: input.parameters.refused.as_deref(),
+            refused: input.parameters.of_tensor(),
             contents: None,
         };
         let output = |output: &'r Output<'_>| RequestedOutput {
             name: &output.name,
-            refused_parameter: output.parameters.refused.as_deref(),
+            refused: output.parameters.of_tensor(),
         };
         InferRequest {
             model_name,
@@ -103,7 +103,7 @@ impl<'a> Request<'a> {
             inputs: json.inputs.iter().map(input).collect(),
             outputs: json.outputs.iter().flatten().map(output).collect(),
             raw: self.raw.iter().map(AsRef::as_ref).collect(),
-            refused_parameter: json.parameters.refused.as_deref(),
+            parameters: json.parameters.of_request(),
         }
     }
 
@@ -116,12 +116,6 @@ impl<'a> Request<'a> {
             all,
             named: outputs.map(|output| output.parameters.binary_data.unwrap_or(all)).collect(),
         }
-    }
-
-    /// How long the request may take, in microseconds; 0: it does not say.
-    #[must_use]
-    pub fn timeout_us(&self) -> u64 {
-        self.json.parameters.timeout_us
     }
 }
 
@@ -247,7 +241,7 @@ mod tests {
         let request = Request::parse(&body, Some(json.len())).unwrap();
         let tensors = request.tensors("m", "");
         assert_eq!(tensors.raw.to_vec(), [&[3u8, 4][..], &[1, 2], &[5]]);
-        assert_eq!((tensors.id, request.timeout_us()), ("7", 5));
+        assert_eq!((tensors.id, tensors.parameters.timeout_us), ("7", 5));
         let binary = request.binary();
         assert_eq!([0, 1].map(|place| binary.wants(place)), [true, false]);
     }

@@ -102,7 +102,7 @@ impl Service {
             Some(0) => (self.infer_raw(path, headers, &body, began).await?, BinaryOutputs::all()),
             json_bytes => {
                 let request = InferBody::parse(&body, json_bytes)?;
-                let timeout = shorter(header_timeout(headers)?, request.timeout_us());
+                let timeout = header_timeout(headers)?;
                 let tensors = request.tensors(path.name, path.version);
                 let submit =
                     |engine: &crate::engine::Engine, caller| engine.submit_infer(&tensors, caller, began);
@@ -223,11 +223,6 @@ fn header_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
         );
         Status::new(Code::InvalidArgument, sentence)
     })
-}
-
-fn shorter(header: Option<Duration>, parameter_us: u64) -> Option<Duration> {
-    let parameter = (parameter_us > 0).then(|| Duration::from_micros(parameter_us));
-    header.into_iter().chain(parameter).min()
 }
 
 #[cold]

@@ -8,6 +8,7 @@ pub mod entry_key;
 pub mod error;
 pub mod example;
 pub mod infer_call;
+pub mod infer_parameters;
 pub mod infer_request;
 pub mod infer_response;
 pub mod predict_request;
