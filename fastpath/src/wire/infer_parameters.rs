@@ -1,6 +1,6 @@
 //! `map<string, InferParameter>`: what the parameters of a request, an input or a requested output ask for.
 //!
-//! The names that the protocol reserves mean something or are refused; all others are passed over, whatever they hold.
+//! Some of the names that Triton reserves mean something or are refused; all others are passed over, whatever they hold.
 
 use super::error::WireError;
 use super::reader::{Reader, WireType};
@@ -141,9 +141,6 @@ fn of_request(name: &str, value: Value<'_>) -> Result<Option<u64>, Why> {
                 return Err(Why::Sequence);
             }
         }
-        "triton_enable_empty_final_response" | "binary_data_output" => {
-            truth(value)?;
-        }
         _ => of_tensor(name, value)?,
     }
     Ok(None)
@@ -241,11 +238,18 @@ mod tests {
     }
 
     #[test]
-    fn all_five_kinds_are_read_and_any_name_that_is_not_reserved_may_hold_them() {
+    fn all_five_kinds_are_read_and_a_name_without_a_meaning_may_hold_any() {
         for value in KINDS {
             let bytes = written("caller", value);
             assert_eq!(entry(Reader::new(&bytes)), Ok(("caller", value)));
-            for name in ["caller", "headers", "triton_request_id", "binary_data_size", ""] {
+            for name in [
+                "caller",
+                "headers",
+                "triton_enable_empty_final_response",
+                "binary_data_output",
+                "binary_data_size",
+                "",
+            ] {
                 assert_eq!(taken(name, value), Parameters::default(), "{name} {value:?}");
             }
         }
@@ -293,16 +297,8 @@ mod tests {
     }
 
     #[test]
-    fn every_reserved_name_has_a_kind_that_it_refuses_by_name() {
-        for name in [
-            "timeout",
-            "priority",
-            "sequence_id",
-            "sequence_start",
-            "sequence_end",
-            "triton_enable_empty_final_response",
-            "binary_data_output",
-        ] {
+    fn every_name_with_a_meaning_has_a_kind_that_it_refuses_by_name() {
+        for name in ["timeout", "priority", "sequence_id", "sequence_start", "sequence_end"] {
             let refused = taken(name, Value::Double(1.0)).refused.unwrap();
             assert_eq!(refused.name, name);
             assert!(refused.sentence("parameters.x").contains("but a float came"), "{refused:?}");

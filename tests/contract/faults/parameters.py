@@ -8,7 +8,7 @@ from tests.contract.good_requests import pair
 
 _KIND = "but a float came"
 
-# Of each reserved parameter: a value that is refused, and what the refusal says.
+# Of each parameter that means something: a value that is refused, and what the refusal says.
 _REFUSED: dict[str, list[tuple[str, Any, str]]] = {
     "timeout": [
         ("int64_param", -1, "a whole number of 0 or more, but a negative number came"),
@@ -34,8 +34,6 @@ _REFUSED: dict[str, list[tuple[str, Any, str]]] = {
         ("bool_param", True, "every request stands alone"),
         ("string_param", "true", "but text came"),
     ],
-    "triton_enable_empty_final_response": [("double_param", 1.0, _KIND)],
-    "binary_data_output": [("string_param", "true", "true or false, but text came")],
 }
 
 
