@@ -28,6 +28,7 @@ from penstock.open_streams import OpenStreams
 from penstock.pb import feature_statistics_pb2, inference_pb2, prediction_pb2, probe_pb2
 from penstock.reflection import Reflection
 from penstock.repository import Model
+from penstock.rest_calls import RestCalls
 from penstock.rpc_handlers import rpc_handlers
 from penstock.servicer import (
     RAW_METHODS,
@@ -124,13 +125,16 @@ class _Server:
     async def _build(self, calls: Calls) -> _Parts:
         """Everything that listens. It is alive from here on, and ready once the models are."""
         settings = self._settings
-        served = Served(self._models, __version__, self._not_ready, self._engine.statistics)
+        served = Served(
+            self._models, __version__, self._not_ready, self._engine.statistics, settings.settings_rpcs
+        )
         streams = OpenStreams(calls.cancel, settings.max_stream_in_flight)
         server = grpc.aio.server(options=doors.server_options(settings))
+        inference = rpc_handlers(_INFERENCE, InferenceServicer(served, calls, streams), RAW_METHODS, UNSERVED)
         # In the order in which they are looked through for a call's method.
         server.add_generic_rpc_handlers(
             (
-                rpc_handlers(_INFERENCE, InferenceServicer(served, calls, streams), RAW_METHODS, UNSERVED),
+                inference,
                 rpc_handlers(_PREDICTION, PredictionServicer(calls, streams), RAW_METHODS),
                 rpc_handlers(_PROBE, ProbeServicer(served)),
                 rpc_handlers(
@@ -147,7 +151,8 @@ class _Server:
             # A call may come before the loading thread gets to the model.
             self._engine.set_unavailable(model.name, None, f"version {model.version} is loading")
             _announce(healths, model)
-        listening = doors.listen(server, self._engine, settings, self._certificates)
+        rest = RestCalls(inference, asyncio.get_running_loop())
+        listening = doors.listen(server, self._engine, settings, self._certificates, rest.ask)
         try:
             metrics_port = self._engine.serve_metrics(settings.metrics_host, settings.metrics_port)
         except OSError as error:
