@@ -109,6 +109,15 @@ parity: $(STAMPS)/extension ## compare operations live with TensorFlow, scikit-l
 		pytest-asyncio pytest-timeout 'protobuf>=6.31' 'grpcio>=1.80'
 	PYTHONPATH=service $(PARITY)/bin/python -m pytest tests/parity
 
+# penstock is not among them: the server runs in .venv, the client in its own environment.
+KSERVE := build/kserve
+.PHONY: kserve
+kserve: $(STAMPS)/extension ## KServe's own client against the server, in an environment under build/
+	@test -x $(KSERVE)/bin/python || $(PYTHON) -m venv $(KSERVE)
+	@if $(KSERVE)/bin/python -m pip install --quiet kserve; then \
+		$(BIN)/python -m pytest tests/kserve; \
+		else rm -rf $(KSERVE); echo "kserve: its client could not be installed, skipped"; fi
+
 .PHONY: tools
 tools: ## grpcurl and what else in Go the tests drive, into build/bin; without Go those tests skip
 	@tests/tools.sh $(GO_BIN)

@@ -25,6 +25,9 @@ TORCH_DTYPES = {
     "INT32": torch.int32,
     "INT16": torch.int16,
     "INT8": torch.int8,
+    "UINT64": torch.uint64,
+    "UINT32": torch.uint32,
+    "UINT16": torch.uint16,
     "UINT8": torch.uint8,
     "BOOL": torch.bool,
 }

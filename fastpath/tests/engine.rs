@@ -420,3 +420,32 @@ fn of_several_refused_parameters_the_same_is_named_in_every_order() {
         assert_eq!(status.field.as_deref(), Some("parameters.shared_memory_region"));
     }
 }
+
+#[test]
+fn the_shorter_of_two_timeouts_counts_and_zero_is_no_word_about_it() {
+    let ms = Duration::from_millis;
+    let cases = [
+        (None, 0, None),
+        (Some(ms(5)), 0, Some(ms(5))),
+        (None, 2_000, Some(ms(2))),
+        (Some(ms(5)), 2_000, Some(ms(2))),
+        (Some(ms(5)), u64::MAX, Some(ms(5))),
+    ];
+    for (timeout, timeout_us, expected) in cases {
+        let caller = Caller { outbox: Arc::new(Inbox::default()), token: 0, timeout };
+        assert_eq!(caller.within(timeout_us).timeout, expected, "{timeout:?} {timeout_us}");
+    }
+}
+
+#[test]
+fn a_request_may_say_how_long_it_waits() {
+    let server = Server::new();
+    server.serve("plain", 1);
+    let timeout = |kind: u8, us: u8| nested(4, &[nested(1, b"timeout"), nested(2, &[kind, us])].concat());
+    for kind in [2 << 3, 5 << 3] {
+        let message = [infer("", &[[0.0; 2]], &[]), timeout(kind, 1)].concat();
+        assert_eq!(server.refusal(Method::ModelInfer, &message).code, Code::DeadlineExceeded);
+        let patient = [infer("", &[[0.0; 2]], &[]), timeout(kind, 0)].concat();
+        assert_eq!(server.submit(Method::ModelInfer, &patient, 1), Ok(()));
+    }
+}

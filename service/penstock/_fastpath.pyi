@@ -27,6 +27,7 @@ __all__ = [
     "Door",
     "Engine",
     "HttpPort",
+    "HttpReply",
     "LineTrace",
     "ManyCalls",
     "ModelFile",
@@ -446,11 +447,14 @@ class Engine:
         *,
         settings: Mapping[str, Any],
         tls: tuple[bytes, bytes, bytes | None] | None = None,
+        servicer: Callable[..., None] | None = None,
     ) -> HttpPort:
         """Opens the HTTP port: the Open Inference Protocol's REST form, and rows of features as JSON.
 
         `settings` holds max_receive_bytes, max_send_bytes, max_connections and max_connection_age_s; `tls` and
-        the errors are those of `open_door`.
+        the errors are those of `open_door`. `servicer(method, repository, name, version, body, timeout_s, reply)` is
+        called on a thread of the port's, and returns at once: it answers the RPC that a path stands for by its
+        HttpReply.
         """
 
 @final
@@ -494,6 +498,16 @@ class Door:
 
     def stop(self, grace_s: float) -> None:
         """Waits at most so long for connections to end, then closes the port and ends the threads."""
+
+@final
+class HttpReply:
+    """Where the answer to one call goes. The first counts; one that is dropped unused answers INTERNAL."""
+
+    def send(self, json: bytes) -> None:
+        """The answer's body."""
+
+    def refuse(self, code: int, message: str, pushback_ms: int | None = None) -> None:
+        """GRPC's code, a sentence, and when to try again."""
 
 @final
 class HttpPort:

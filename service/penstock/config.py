@@ -153,6 +153,10 @@ class Settings:
     reflection: bool = _setting(
         default=True, help_text="server reflection, which grpcurl and ghz ask for the schema"
     )
+    # Whoever can call the server could else hide from its log what is done to it.
+    settings_rpcs: bool = _setting(
+        default=False, help_text="callers may change what is logged, by LogSettings of Triton"
+    )
     log_format: str = _setting("human", "form of a log line", choices=("human", "json"))
     log_level: str = _setting(
         "info", "least severe events to log", choices=("debug", "info", "warning", "error")

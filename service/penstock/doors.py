@@ -10,6 +10,7 @@ import re
 import socket
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,15 +118,19 @@ def server_options(settings: Settings) -> list[tuple[str, int]]:
 
 
 def listen(
-    server: grpc.aio.Server, engine: Engine, settings: Settings, certificates: Certificates | None
+    server: grpc.aio.Server,
+    engine: Engine,
+    settings: Settings,
+    certificates: Certificates | None,
+    servicer: Callable[..., None],
 ) -> Doors:
-    """Opens what the settings ask for. Raises ListenError, TlsError."""
+    """Opens what the settings ask for; `servicer` is `Engine.open_http`'s. Raises ListenError, TlsError."""
     if settings.door == "grpcio":
         listening = Doors(_listen(server, settings, certificates))
     else:
         listening = _listen_behind(server, engine, settings, certificates)
     if settings.http_port >= 0:
-        listening.http = _open_http(engine, settings, certificates)
+        listening.http = _open_http(engine, settings, certificates, servicer)
     return listening
 
 
@@ -172,7 +177,9 @@ def _listen_behind(
     return Doors(door.port, door, None, folder)
 
 
-def _open_http(engine: Engine, settings: Settings, certificates: Certificates | None) -> HttpPort:
+def _open_http(
+    engine: Engine, settings: Settings, certificates: Certificates | None, servicer: Callable[..., None]
+) -> HttpPort:
     try:
         return engine.open_http(
             settings.host,
@@ -184,6 +191,7 @@ def _open_http(engine: Engine, settings: Settings, certificates: Certificates | 
                 "max_connection_age_s": settings.max_connection_age_s,
             },
             tls=certificates.pem() if certificates is not None else None,
+            servicer=servicer,
         )
     except OSError as error:
         raise listen_error(settings.host, settings.http_port, error) from error

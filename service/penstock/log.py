@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -19,6 +20,24 @@ _FIELD_CHARS = 1024
 _TRACE_CHARS = 8192
 
 _logger = logging.getLogger("penstock")
+
+# Severities that can be switched on and off while the process runs, by the name of their events' function.
+SEVERITIES = ("debug", "info", "warning", "error")
+
+
+class _Switches(logging.Filter):
+    """Lets through what is switched on; each severity by itself, which a logger's level cannot say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.off: frozenset[int] = frozenset()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno not in self.off
+
+
+_switches = _Switches()
+_logger.addFilter(_switches)
 
 
 def set_up(log_format: str, level: str, stream: TextIO | None = None) -> None:
@@ -30,6 +49,24 @@ def set_up(log_format: str, level: str, stream: TextIO | None = None) -> None:
     # Other libraries' small talk is no event of this server.
     root.setLevel(max(logging.WARNING, _severity(level)))
     _logger.setLevel(_severity(level))
+    _switches.off = frozenset()
+
+
+def enabled() -> dict[str, bool]:
+    """Of each severity whether its events are logged."""
+    levels = {name: _severity(name) for name in SEVERITIES}
+    return {
+        name: _logger.isEnabledFor(level) and level not in _switches.off for name, level in levels.items()
+    }
+
+
+def enable(switches: Mapping[str, bool]) -> None:
+    """Switches the events of some severities on or off, from now on; the others stay as they are."""
+    wanted = enabled() | dict(switches)
+    on = [_severity(name) for name in SEVERITIES if wanted[name]]
+    # The logger's level spares what nobody wants its way to the filter.
+    _logger.setLevel(min(on, default=logging.CRITICAL))
+    _switches.off = frozenset(_severity(name) for name in SEVERITIES if not wanted[name])
 
 
 def debug(event: str, /, cause: BaseException | None = None, **fields: object) -> None:

@@ -29,6 +29,7 @@ from penstock.pb import feature_statistics_pb2, inference_pb2, prediction_pb2, p
 from penstock.reflection import Reflection
 from penstock.repository import Repository
 from penstock.repository.first import First
+from penstock.rest_calls import RestCalls
 from penstock.rpc_handlers import rpc_handlers
 from penstock.servicer import (
     RAW_METHODS,
@@ -149,13 +150,15 @@ class _Server:
             self._not_ready,
             self._engine.statistics,
             models if settings.model_control == "explicit" else None,
+            settings.settings_rpcs,
         )
         streams = OpenStreams(calls.cancel, settings.max_stream_in_flight)
         server = grpc.aio.server(options=doors.server_options(settings))
+        inference = rpc_handlers(_INFERENCE, InferenceServicer(served, calls, streams), RAW_METHODS, UNSERVED)
         # In the order in which they are looked through for a call's method.
         server.add_generic_rpc_handlers(
             (
-                rpc_handlers(_INFERENCE, InferenceServicer(served, calls, streams), RAW_METHODS, UNSERVED),
+                inference,
                 rpc_handlers(_PREDICTION, PredictionServicer(calls, streams), RAW_METHODS),
                 rpc_handlers(_PROBE, ProbeServicer(served)),
                 rpc_handlers(
@@ -177,7 +180,8 @@ class _Server:
         # Calls may come before the loading thread gets to their model.
         models.announce()
         healths.set_models(self._healths())
-        listening = doors.listen(server, self._engine, settings, self._certificates)
+        rest = RestCalls(inference, asyncio.get_running_loop())
+        listening = doors.listen(server, self._engine, settings, self._certificates, rest.ask)
         try:
             metrics_port = self._engine.serve_metrics(settings.metrics_host, settings.metrics_port)
         except OSError as error:

@@ -31,14 +31,14 @@ from penstock.pb import (
 )
 from penstock.pb import inference_pb2 as oip
 from penstock.rpc_handlers import Context, abort, refuse
-from penstock.server_settings import UNCHANGEABLE, log_settings, trace_settings
+from penstock.server_settings import log_settings, trace_settings
 from penstock.version_status import State, VersionStatus
 
 # Their requests go to the engine, and its answers to the transport, as they are.
 RAW_METHODS = frozenset({"ModelInfer", "ModelStreamInfer", "Predict", "PredictStream"})
 
 # What a client that looks for an extension in ServerMetadata finds here.
-_EXTENSIONS = ("model_configuration", "statistics")
+_EXTENSIONS = ("binary_tensor_data", "model_configuration", "statistics")
 
 _NO_SHARED_MEMORY = "Shared memory is not served; send and receive tensors in the messages."
 _NO_MODEL_CONTROL = (
@@ -80,6 +80,7 @@ class Served:
         not_ready: why the server should not be called now; "" when it should.
         statistics: what a version has done; `Engine.statistics`.
         control: what callers may change models with; None where they may not.
+        settings_rpcs: whether callers may change the log's settings.
 
     """
 
@@ -89,6 +90,7 @@ class Served:
     not_ready: Callable[[], str]
     statistics: Callable[[str, int], VersionStatistics | None]
     control: ModelControl | None = None
+    settings_rpcs: bool = False
 
 
 class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
@@ -121,9 +123,10 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
         self, request: oip.ServerMetadataRequest, context: Context
     ) -> oip.ServerMetadataResponse:
         """The server's name and version, and which of Triton's extensions it serves."""
-        extensions = [*_EXTENSIONS, *(("model_repository",) if self._served.control else ())]
+        control = ["model_repository"] if self._served.control else []
+        logging = ["logging"] if self._served.settings_rpcs else []
         return oip.ServerMetadataResponse(
-            name="penstock", version=self._served.version, extensions=extensions
+            name="penstock", version=self._served.version, extensions=[*_EXTENSIONS, *control, *logging]
         )
 
     async def ModelMetadata(
@@ -222,15 +225,17 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
         """That calls are not traced."""
         if request.model_name:
             await _found(self._served, request.model_name, "", context)
-        if request.settings:
-            await abort(context, grpc.StatusCode.UNIMPLEMENTED, UNCHANGEABLE)
-        return trace_settings()
+        try:
+            return trace_settings(request.settings)
+        except CallFailed as failure:
+            await refuse(context, failure)
 
     async def LogSettings(self, request: oip.LogSettingsRequest, context: Context) -> oip.LogSettingsResponse:
-        """What this process logs."""
-        if request.settings:
-            await abort(context, grpc.StatusCode.UNIMPLEMENTED, UNCHANGEABLE)
-        return log_settings()
+        """What this process logs, once that has been changed where callers may."""
+        try:
+            return log_settings(request.settings, changeable=self._served.settings_rpcs)
+        except CallFailed as failure:
+            await refuse(context, failure)
 
     async def ModelInfer(self, request: bytes, context: Context) -> bytes:  # type: ignore[override]
         """Bytes of a ModelInferRequest in, of a ModelInferResponse out."""

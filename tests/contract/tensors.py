@@ -19,6 +19,9 @@ DTYPES: dict[str, Any] = {
     "INT32": np.dtype("<i4"),
     "INT16": np.dtype("<i2"),
     "INT8": np.dtype("i1"),
+    "UINT64": np.dtype("<u8"),
+    "UINT32": np.dtype("<u4"),
+    "UINT16": np.dtype("<u2"),
     "UINT8": np.dtype("u1"),
     "BOOL": np.dtype("?"),
 }
@@ -30,6 +33,9 @@ CONTENTS = {
     "INT32": "int_contents",
     "INT16": "int_contents",
     "INT8": "int_contents",
+    "UINT64": "uint64_contents",
+    "UINT32": "uint_contents",
+    "UINT16": "uint_contents",
     "UINT8": "uint_contents",
     "BOOL": "bool_contents",
 }

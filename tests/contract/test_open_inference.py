@@ -131,6 +131,24 @@ def test_parameters_that_mean_nothing_to_the_server_are_let_through(inference: S
     assert outputs(inference.ModelInfer(request))["sum"].tolist() == SUMS
 
 
+def test_parameters_that_say_that_nothing_special_is_wanted_are_let_through(inference: Stub) -> None:
+    request = raw_request("pair", ("x", "FP32", ROWS))
+    request.parameters["timeout"].int64_param = 60_000_000
+    request.parameters["priority"].uint64_param = 0
+    request.parameters["sequence_id"].string_param = ""
+    request.parameters["sequence_start"].bool_param = False
+    request.parameters["sequence_end"].bool_param = False
+    request.parameters["triton_enable_empty_final_response"].bool_param = True
+    request.parameters["binary_data_output"].bool_param = True
+    request.parameters["headers"].string_param = "x"
+    request.outputs.add(name="sum").parameters["classification"].int64_param = 0
+    assert outputs(inference.ModelInfer(request))["sum"].tolist() == SUMS
+    request.parameters["sequence_id"].int64_param = 0
+    # No kind is set.
+    request.parameters["timeout"].Clear()
+    assert outputs(inference.ModelInfer(request))["sum"].tolist() == SUMS
+
+
 def test_the_largest_batch_that_a_model_takes_is_answered_whole(inference: Stub) -> None:
     sent = np.arange(4 * MAX_BATCH_ROWS, dtype=np.float32).reshape(-1, 4)
     response = inference.ModelInfer(raw_request("pair", ("x", "FP32", sent)))

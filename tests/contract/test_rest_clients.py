@@ -82,7 +82,6 @@ TRITON = textwrap.dedent(
             "several": [each.get_result().as_numpy("sum").tolist() for each in several],
             "unknown": error(lambda: client.infer("nowhere", x())),
             "bad": error(lambda: client.infer("echo_fp32", x())),
-            "index": error(client.get_model_repository_index),
         }))
     """
 )
@@ -110,5 +109,3 @@ def test_nvidias_http_client_works_unchanged(server: ServerProcess) -> None:
     assert told["unknown"] == ["404", 'Model "nowhere" is not in the repository.']
     assert told["bad"][0] == "400"
     assert "the model takes [-1, 3]" in told["bad"][1]
-    assert told["index"][0] == "404"
-    assert "Nothing is served at" in told["index"][1]

@@ -65,6 +65,15 @@ REFUSED: dict[str, tuple[Any, dict[str, str], int, str]] = {
         400,
         "classification is not supported",
     ),
+    "a_microsecond": (body() | {"parameters": {"timeout": 1}}, {}, 504, ""),
+    "timeout_of_text": (
+        body() | {"parameters": {"timeout": "5"}},
+        {},
+        400,
+        "parameters.timeout must be a whole number of 0 or more, but text came",
+    ),
+    "sequence": (body() | {"parameters": {"sequence_id": 7}}, {}, 400, "every request stands alone"),
+    "priority": (body() | {"parameters": {"priority": 1}}, {}, 400, "in the order in which they come"),
     "json_length_beyond_the_body": (
         GOOD,
         {"Inference-Header-Content-Length": "100000"},
@@ -110,7 +119,8 @@ def test_a_bad_request_is_refused_in_a_sentence_and_the_next_one_answered(
     [
         ("GET", "/", 404, "GET /v2, /v2/health/live"),
         ("POST", "/v1/models/pair:predict", 404, "/predict (rows of features)"),
-        ("POST", "/v2/repository/index", 404, "Nothing is served at"),
+        ("POST", "/v2/models/pair/generate", 404, "Nothing is served at"),
+        ("POST", "/v2/repository/models/pair", 404, "docs/open-inference.md"),
         ("GET", "/v2/models/nowhere", 404, 'Model "nowhere" is not in the repository.'),
         ("GET", "/v2/models/nowhere/ready", 404, 'Model "nowhere" is not in the repository.'),
         ("POST", "/v2/models/nowhere/infer", 404, 'Model "nowhere" is not in the repository.'),

@@ -152,10 +152,10 @@ async def test_a_key_that_is_no_text_is_refused_with_its_field(
     request.parameters["penstock-routing-key"].int64_param = 7
     code, sentence = await refused(call.inference.ModelInfer, request)
     assert code == grpc.StatusCode.INVALID_ARGUMENT
-    assert "penstock-routing-key is not text" in sentence
+    assert "parameters.penstock-routing-key must be text, but a whole number came" in sentence
     status, document = await two.post("infer", {**TENSOR, "parameters": {"penstock-routing-key": 7}})
     assert status == 400
-    assert "`penstock-routing-key` must be text" in document["error"]
+    assert "parameters.penstock-routing-key must be text" in document["error"]
 
 
 async def test_a_canary_is_set_promoted_and_rolled_back_while_it_serves(call: SimpleNamespace) -> None:

@@ -30,7 +30,7 @@ def statistics(inference: Stub, model: str) -> oip.ModelStatistics:
 
 def test_every_extension_that_is_named_is_served(inference: Stub) -> None:
     metadata = inference.ServerMetadata(oip.ServerMetadataRequest())
-    assert list(metadata.extensions) == ["model_configuration", "statistics"]
+    assert list(metadata.extensions) == ["binary_tensor_data", "model_configuration", "statistics"]
     inference.ModelConfig(oip.ModelConfigRequest(name="pair"))
     inference.ModelStatistics(oip.ModelStatisticsRequest(name="pair"))
 
@@ -173,8 +173,11 @@ def test_settings_can_be_read_and_not_changed(inference: Stub) -> None:
     change.settings["trace_file"].value.append("/etc/passwd")
     louder = oip.LogSettingsRequest()
     louder.settings["log_verbose_level"].uint32_param = 9
-    for call in (lambda: inference.TraceSetting(change), lambda: inference.LogSettings(louder)):
-        with pytest.raises(grpc.RpcError, match="not changed by callers") as caught:
+    for call, reason in (
+        (lambda: inference.TraceSetting(change), "Calls are not traced"),
+        (lambda: inference.LogSettings(louder), "not changed by callers of this server"),
+    ):
+        with pytest.raises(grpc.RpcError, match=reason) as caught:
             call()
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 

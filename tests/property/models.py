@@ -220,7 +220,7 @@ def list_forms(draw: st.DrawFn) -> dict[str, Any]:
     return form
 
 
-# INT16, INT8 and UINT8 are for inputs that callers fill themselves.
+# INT16, INT8 and the UINTs are for inputs that callers fill themselves.
 DATATYPES = {
     "number": FLOAT_DATATYPES,
     "id": ("INT64", "INT32", "FP64", "FP32"),

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from penstock import log
+from tests.unit.own_logging import own_logging
 
 FORMATS = ("human", "json")
 HOSTILE = "a\nb\r\x1b[31m\x00\u2028\u202e\ud800"
@@ -18,11 +19,8 @@ HOSTILE = "a\nb\r\x1b[31m\x00\u2028\u202e\ud800"
 @pytest.fixture(autouse=True)
 def _own_logging() -> Iterator[None]:
     """Leaves the process's logging as it was found."""
-    root, own = logging.getLogger(), logging.getLogger("penstock")
-    kept = root.handlers[:], root.level, own.level
-    yield
-    root.handlers[:], own.level = kept[0], kept[2]
-    root.setLevel(kept[1])
+    with own_logging():
+        yield
 
 
 def logged(log_format: str, level: str = "info") -> io.StringIO:

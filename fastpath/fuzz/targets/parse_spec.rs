@@ -11,7 +11,7 @@ fuzz_target!(|text: &str| {
         return;
     }
     if let Ok(model) = ModelSpec::parse("fuzz", text, Vec::new()).and_then(|spec| Model::new(spec, 1)) {
-        let _ = model.describe();
+        let _ = model.lines();
         let _ = model.default_rows(1);
     }
 });

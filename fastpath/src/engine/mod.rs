@@ -112,6 +112,15 @@ pub struct Caller {
     pub timeout: Option<Duration>,
 }
 
+impl Caller {
+    /// Waits no longer than the request says, in microseconds; 0: it does not say.
+    #[must_use]
+    pub fn within(self, timeout_us: u64) -> Self {
+        let timeout = (timeout_us > 0).then(|| Duration::from_micros(timeout_us));
+        Self { timeout: self.timeout.into_iter().chain(timeout).min(), ..self }
+    }
+}
+
 impl Engine {
     /// # Errors
     /// No thread can be started.

@@ -64,12 +64,11 @@ impl Engine {
         caller: Caller,
         began: Instant,
     ) -> Result<Decoded, Status> {
-        if let Some(field) = request.refused_parameter() {
-            let message =
-                format!("{field} is not supported; send and receive whole tensors in the messages.");
-            return Err(self.refuse(Status::invalid(field, message)));
+        if let Some((field, sentence)) = request.refusal() {
+            return Err(self.refuse(Status::invalid(field, sentence)));
         }
-        let key = request.routing_key.text().map_err(|status| self.refuse(status))?;
+        let caller = caller.within(request.parameters.timeout_us);
+        let key = request.parameters.routing_key;
         let version = self.version(request.model_name, request.model_version, key)?;
         let names = request.outputs.iter().map(|output| output.name);
         let outputs = Self::told(&version, began, version.model.select_outputs(names))?;

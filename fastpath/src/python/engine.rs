@@ -160,7 +160,7 @@ impl PyEngine {
         PyDoor::open(py, &self.engine, (host, port), upstream, &settings, tls.as_ref())
     }
 
-    #[pyo3(signature = (host, port, *, settings, tls = None))]
+    #[pyo3(signature = (host, port, *, settings, tls = None, servicer = None))]
     fn open_http(
         &self,
         py: Python<'_>,
@@ -168,8 +168,10 @@ impl PyEngine {
         port: u16,
         settings: HttpSettings,
         tls: Option<Pem>,
+        servicer: Option<Py<PyAny>>,
     ) -> PyResult<PyHttpPort> {
-        PyHttpPort::open(py, (&self.engine, &self.ready), (host, port), &settings, tls.as_ref())
+        let behind = (&self.engine, &self.ready, servicer);
+        PyHttpPort::open(py, behind, (host, port), &settings, tls.as_ref())
     }
 
     fn set_ready(&self, ready: bool) {

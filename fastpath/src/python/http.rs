@@ -7,9 +7,10 @@ use std::time::Duration;
 use pyo3::prelude::*;
 
 use super::door::{Pem, config_of};
+use super::http_reply::PyServicer;
 use crate::door::tls::ALPN_HTTP1;
 use crate::engine::Engine;
-use crate::rest::{Port, Settings};
+use crate::rest::{Behind, Port, Servicer, Settings};
 
 /// What the port may be told, as the server's settings hold it.
 #[derive(FromPyObject)]
@@ -28,7 +29,7 @@ pub struct PyHttpPort(Mutex<Port>);
 impl PyHttpPort {
     pub fn open(
         py: Python<'_>,
-        (engine, ready): (&Arc<Engine>, &Arc<AtomicBool>),
+        (engine, ready, servicer): (&Arc<Engine>, &Arc<AtomicBool>, Option<Py<PyAny>>),
         (host, port): (&str, u16),
         settings: &HttpSettings,
         tls: Option<&Pem>,
@@ -40,7 +41,9 @@ impl PyHttpPort {
             max_connection_age: Duration::from_secs(settings.max_connection_age_s),
         };
         let tls = tls.map(|pem| config_of(pem, ALPN_HTTP1)).transpose()?;
-        let port = py.detach(|| Port::open((host, port), engine, ready, settings, tls));
+        let servicer = servicer.map(|ask| Arc::new(PyServicer(ask)) as Arc<dyn Servicer>);
+        let behind = Behind { engine, ready, servicer };
+        let port = py.detach(|| Port::open((host, port), behind, settings, tls));
         Ok(Self(Mutex::new(port?)))
     }
 

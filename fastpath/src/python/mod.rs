@@ -18,6 +18,7 @@ mod dlpack;
 mod door;
 mod engine;
 mod http;
+mod http_reply;
 mod infer_call;
 mod loop_end;
 mod many_calls;
@@ -72,6 +73,7 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<calls::Calls>()?;
     module.add_class::<door::PyDoor>()?;
     module.add_class::<http::PyHttpPort>()?;
+    module.add_class::<http_reply::HttpReply>()?;
     module.add_class::<queue::PyQueue>()?;
     module.add_class::<queue::Batches>()?;
     module.add_class::<batch::PyBatch>()?;

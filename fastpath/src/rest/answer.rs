@@ -7,6 +7,7 @@ use http_body_util::Full;
 use serde::Serialize;
 
 use super::infer_answer::Body;
+use super::servicer::{RpcFailure, named};
 use super::{encoding, json_text};
 use crate::door::settings::MIN_COMPRESSED_BYTES;
 use crate::grpc::Encoding;
@@ -63,6 +64,12 @@ pub fn json(http: StatusCode, document: &impl Serialize) -> Answer {
     answer(http, JSON, body)
 }
 
+/// A document that is written already. Never compressed, as in Triton: its client for aiohttp would not expand it.
+#[must_use]
+pub fn document(json: Vec<u8>) -> Answer {
+    answer(StatusCode::OK, JSON, json)
+}
+
 /// What a refused caller gets.
 pub fn refuse(refusal: &Refusal) -> Answer {
     let Refusal { status, http, allow } = refusal;
@@ -73,12 +80,27 @@ pub fn refuse(refusal: &Refusal) -> Answer {
         headers.insert(ALLOW, HeaderValue::from_static(allow));
     }
     if status.code == Code::Unavailable {
-        // Whole seconds are all that the header has; a client that comes back at once would only be refused again.
-        let seconds =
-            status.pushback_ms.map_or(1, |pushback| (pushback.max(0).cast_unsigned()).div_ceil(1000).max(1));
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        retry_after(&mut refused, status.pushback_ms);
     }
     refused
+}
+
+/// What a caller gets whom the servicer has refused.
+#[must_use]
+pub fn refuse_call(failure: &RpcFailure) -> Answer {
+    let (code, http) = named(failure.code);
+    let http = StatusCode::from_u16(http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut refused = json(http, &Refused { error: &failure.message, code, field: None });
+    if http == StatusCode::SERVICE_UNAVAILABLE {
+        retry_after(&mut refused, failure.pushback_ms);
+    }
+    refused
+}
+
+fn retry_after(refused: &mut Answer, pushback_ms: Option<i32>) {
+    // Whole seconds are all that the header has; a client that comes back at once would only be refused again.
+    let seconds = pushback_ms.map_or(1, |pushback| pushback.max(0).cast_unsigned().div_ceil(1000).max(1));
+    refused.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
 }
 
 /// The outputs of a model, compressed where the caller likes that and it is worth it.

@@ -12,7 +12,6 @@ use crate::engine::Model;
 use crate::status::{Code, Status};
 use crate::wire::Datatype;
 use crate::wire::infer_request::{InferRequest, InputTensor, MAX_DIMS, MAX_TENSORS, RequestedOutput};
-use crate::wire::routing_key::RoutingKey;
 
 /// The body as it is written. Keys that the protocol does not know are passed over, as fields are in protobuf.
 #[derive(Debug, Deserialize)]
@@ -90,12 +89,12 @@ impl<'a> Request<'a> {
             name: &input.name,
             datatype: &input.datatype,
             shape: SmallVec::from_slice(&input.shape),
-            refused_parameter: input.parameters.refused.as_deref(),
+            refused: input.parameters.of_tensor(),
             contents: None,
         };
         let output = |output: &'r Output<'_>| RequestedOutput {
             name: &output.name,
-            refused_parameter: output.parameters.refused.as_deref(),
+            refused: output.parameters.of_tensor(),
         };
         InferRequest {
             model_name,
@@ -104,14 +103,8 @@ impl<'a> Request<'a> {
             inputs: json.inputs.iter().map(input).collect(),
             outputs: json.outputs.iter().flatten().map(output).collect(),
             raw: self.raw.iter().map(AsRef::as_ref).collect(),
-            refused_parameter: json.parameters.refused.as_deref(),
-            routing_key: self.routing_key().map_or(RoutingKey::None, RoutingKey::Text),
+            parameters: json.parameters.of_request(),
         }
-    }
-
-    #[must_use]
-    pub fn routing_key(&self) -> Option<&str> {
-        self.json.parameters.routing_key.as_deref()
     }
 
     /// What is to come behind the JSON of the answer.
@@ -123,12 +116,6 @@ impl<'a> Request<'a> {
             all,
             named: outputs.map(|output| output.parameters.binary_data.unwrap_or(all)).collect(),
         }
-    }
-
-    /// How long the request may take, in microseconds; 0: it does not say.
-    #[must_use]
-    pub fn timeout_us(&self) -> u64 {
-        self.json.parameters.timeout_us
     }
 }
 
@@ -254,7 +241,7 @@ mod tests {
         let request = Request::parse(&body, Some(json.len())).unwrap();
         let tensors = request.tensors("m", "");
         assert_eq!(tensors.raw.to_vec(), [&[3u8, 4][..], &[1, 2], &[5]]);
-        assert_eq!((tensors.id, request.timeout_us()), ("7", 5));
+        assert_eq!((tensors.id, tensors.parameters.timeout_us), ("7", 5));
         let binary = request.binary();
         assert_eq!([0, 1].map(|place| binary.wants(place)), [true, false]);
     }

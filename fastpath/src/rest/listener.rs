@@ -19,6 +19,7 @@ use tokio_rustls::rustls::ServerConfig;
 use super::calls::Calls;
 use super::connection::{Host, converse};
 use super::service::Service;
+use super::servicer::Servicer;
 use crate::door::mailbox::{Mailbox, News};
 use crate::door::{ACCEPT_PAUSE, STOP_LOOK, bind};
 use crate::engine::Engine;
@@ -36,6 +37,18 @@ pub struct Settings {
     pub max_connection_age: Duration,
 }
 
+/// What answers.
+pub struct Behind<'e> {
+    pub engine: &'e Arc<Engine>,
+    /// Decides what `/v2/health/ready` answers.
+    pub ready: &'e Arc<AtomicBool>,
+    /// What the engine does not answer; none: nothing.
+    pub servicer: Option<Arc<dyn Servicer>>,
+}
+
+/// Threads that wait for the interpreter; more would only wait for each other.
+const ASKING_THREADS: usize = 2;
+
 /// The port while it is open. Dropping it closes it and ends its thread.
 pub struct Port {
     address: SocketAddr,
@@ -46,15 +59,14 @@ pub struct Port {
 }
 
 impl Port {
-    /// Opens the port and serves on a new thread; port 0 takes a free one. `ready` decides what `/v2/health/ready` answers.
+    /// Opens the port and serves on a new thread; port 0 takes a free one.
     /// `tls`: none speaks plaintext, and what was opened with TLS stays so.
     ///
     /// # Errors
     /// The address does not resolve or cannot be bound, or no thread or file descriptor is left.
     pub fn open(
         address: impl ToSocketAddrs,
-        engine: &Arc<Engine>,
-        ready: &Arc<AtomicBool>,
+        behind: Behind<'_>,
         settings: Settings,
         tls: Option<Arc<ServerConfig>>,
     ) -> io::Result<Self> {
@@ -63,14 +75,19 @@ impl Port {
         let mailbox = Arc::<Mailbox>::default();
         let tls = Arc::new(ArcSwapOption::new(tls));
         let start = Start {
-            engine: Arc::clone(engine),
-            ready: Arc::clone(ready),
+            engine: Arc::clone(behind.engine),
+            ready: Arc::clone(behind.ready),
+            servicer: behind.servicer,
             mailbox: Arc::clone(&mailbox),
             tls: Arc::clone(&tls),
             settings,
             socket,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(ASKING_THREADS)
+            .build()?;
+        let engine = Arc::clone(behind.engine);
         let thread = std::thread::Builder::new().name("penstock-http".to_owned()).spawn(move || {
             // Its tasks are caught one by one. Without the thread itself the port would be open and dead; a process that
             // ends is started again.
@@ -78,7 +95,7 @@ impl Port {
                 std::process::abort();
             }
         })?;
-        Ok(Self { address, engine: Arc::clone(engine), mailbox, tls, thread: Some(thread) })
+        Ok(Self { address, engine, mailbox, tls, thread: Some(thread) })
     }
 
     /// The address that it listens on, with the port that was chosen.
@@ -121,6 +138,7 @@ impl Drop for Port {
 struct Start {
     engine: Arc<Engine>,
     ready: Arc<AtomicBool>,
+    servicer: Option<Arc<dyn Servicer>>,
     mailbox: Arc<Mailbox>,
     tls: Arc<ArcSwapOption<ServerConfig>>,
     settings: Settings,
@@ -136,6 +154,7 @@ impl Start {
                 settings: self.settings,
                 ready: self.ready,
                 unfinished: Rc::default(),
+                servicer: self.servicer,
             };
             let host = Rc::new(Host { service, draining: watch::Sender::new(false) });
             if let Ok(listener) = TcpListener::from_std(self.socket) {

@@ -1,4 +1,4 @@
-//! What the server and its models are, as the protocol's documents.
+//! What is ready, and what models take and give, as the protocol's documents.
 
 use std::collections::BTreeMap;
 
@@ -9,20 +9,6 @@ use crate::engine::model::TensorInfo;
 
 /// What the protocol calls a TorchScript model.
 const PLATFORM: &str = "pytorch_torchscript";
-
-#[derive(Serialize)]
-pub struct Server {
-    name: &'static str,
-    version: &'static str,
-    /// What a client finds named here it may use.
-    extensions: [&'static str; 1],
-}
-
-impl Server {
-    pub fn new() -> Self {
-        Self { name: "penstock", version: env!("CARGO_PKG_VERSION"), extensions: ["binary_tensor_data"] }
-    }
-}
 
 #[derive(Serialize)]
 pub struct Live {

@@ -1,5 +1,5 @@
-//! The `parameters` of a request, an input or an output: those that mean something here; others are passed over, as they
-//! are in protobuf.
+//! The `parameters` of a request, an input or an output in JSON: those of the binary data, which are this form's own, and the
+//! others, which mean what they mean in protobuf.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,8 +7,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-use crate::wire::infer_request::{MAX_PARAMETERS, is_refused};
-use crate::wire::routing_key::ROUTING_KEY;
+use crate::wire::infer_parameters::{self as wire, MAX_PARAMETERS};
 
 /// What the parameters of one object say.
 #[derive(Debug, Default)]
@@ -19,21 +18,18 @@ pub struct Parameters<'a> {
     pub binary_data: Option<bool>,
     /// Of a request: the same for every output that does not say.
     pub binary_data_output: Option<bool>,
-    /// Of a request: how long it may take; 0 is no word about it, as in Triton.
-    pub timeout_us: u64,
-    /// Of a request: calls with the same one meet the same version.
-    pub routing_key: Option<Cow<'a, str>>,
-    /// One that asks for what penstock does not have.
-    pub refused: Option<Cow<'a, str>>,
+    others: Vec<(Cow<'a, str>, Value<'a>)>,
 }
 
 /// A value of any kind that a parameter may have.
+#[derive(Debug)]
 enum Value<'a> {
     Null,
     Bool(bool),
     Natural(u64),
+    Negative(i64),
+    Float(f64),
     Text(Cow<'a, str>),
-    Other(&'static str),
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Parameters<'a> {
@@ -78,21 +74,41 @@ impl<'a> Parameters<'a> {
             }
             "binary_data" => self.binary_data = value.bool(&name)?,
             "binary_data_output" => self.binary_data_output = value.bool(&name)?,
-            ROUTING_KEY => self.routing_key = value.text(&name)?,
-            "timeout" => self.timeout_us = value.natural(&name)?.unwrap_or(0),
-            _ if is_refused(&name) => self.refused = Some(name),
-            _ => {}
+            _ => self.others.push((name, value)),
         }
         Ok(())
     }
+
+    /// What they ask for as those of a request.
+    pub fn of_request(&self) -> wire::Parameters<'_> {
+        let mut parameters = wire::Parameters::default();
+        for (name, value) in &self.others {
+            parameters.take(name, value.wire());
+        }
+        parameters
+    }
+
+    /// The one of an input or an output that asks for what penstock does not have.
+    pub fn of_tensor(&self) -> Option<wire::Refused<'_>> {
+        let mut refused = None;
+        for (name, value) in &self.others {
+            if let Err(why) = wire::of_tensor(name, value.wire()) {
+                wire::refuse(&mut refused, wire::Refused { name, why });
+            }
+        }
+        refused
+    }
 }
 
-impl<'a> Value<'a> {
-    fn text<E: Error>(self, name: &str) -> Result<Option<Cow<'a, str>>, E> {
+impl Value<'_> {
+    fn wire(&self) -> wire::Value<'_> {
         match self {
-            Self::Null => Ok(None),
-            Self::Text(text) => Ok(Some(text)),
-            other => Err(other.wrong(name, "text")),
+            Self::Null => wire::Value::Nothing,
+            Self::Bool(truth) => wire::Value::Bool(*truth),
+            Self::Natural(number) => wire::Value::Uint64(*number),
+            Self::Negative(number) => wire::Value::Int64(*number),
+            Self::Float(number) => wire::Value::Double(*number),
+            Self::Text(text) => wire::Value::Text(text),
         }
     }
 
@@ -100,7 +116,7 @@ impl<'a> Value<'a> {
         match self {
             Self::Null => Ok(None),
             Self::Natural(value) => Ok(Some(*value)),
-            other => Err(other.wrong(name, "a whole number of 0 or more")),
+            _ => Err(self.wrong(name, "a whole number of 0 or more")),
         }
     }
 
@@ -108,18 +124,12 @@ impl<'a> Value<'a> {
         match self {
             Self::Null => Ok(None),
             Self::Bool(value) => Ok(Some(*value)),
-            other => Err(other.wrong(name, "true or false")),
+            _ => Err(self.wrong(name, "true or false")),
         }
     }
 
     fn wrong<E: Error>(&self, name: &str, expected: &str) -> E {
-        let came = match self {
-            Self::Null => "null",
-            Self::Bool(_) => "a boolean",
-            Self::Natural(_) => "a number",
-            Self::Text(_) => "text",
-            Self::Other(kind) => kind,
-        };
+        let came = self.wire().kind();
         E::custom(format_args!("parameter `{name}` must be {expected}, but {came} came"))
     }
 }
@@ -151,19 +161,19 @@ impl<'de> Visitor<'de> for Scalar {
         Ok(Value::Natural(value))
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Value<'de>, E> {
-        Ok(Value::Other("a negative number"))
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value<'de>, E> {
+        Ok(Value::Negative(value))
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Value<'de>, E> {
-        Ok(Value::Other("a float"))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Value<'de>, E> {
-        Ok(Value::Text(Cow::Owned(value.to_owned())))
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value<'de>, E> {
+        Ok(Value::Float(value))
     }
 
     fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Value<'de>, E> {
         Ok(Value::Text(Cow::Borrowed(value)))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value<'de>, E> {
+        Ok(Value::Text(Cow::Owned(value.to_owned())))
     }
 }

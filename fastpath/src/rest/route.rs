@@ -1,16 +1,32 @@
 //! What a path names.
 
+use smallvec::SmallVec;
+
+use super::rpc::Rpc;
+
 /// Something that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'p> {
-    Server,
     Live,
     Ready,
     Model(ModelPath<'p>),
     ModelReady(ModelPath<'p>),
     Infer(ModelPath<'p>),
     Predict(ModelPath<'p>),
+    Rpc(Rpc<'p>),
 }
+
+/// With which methods something is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Takes {
+    #[default]
+    Get,
+    Post,
+    Either,
+}
+
+/// Parts of the longest path that there is.
+const MOST_PARTS: usize = 6;
 
 /// A model, and a version or nothing; as they were sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,47 +37,51 @@ pub struct ModelPath<'p> {
 
 /// All that is here, for who asks for something else.
 pub const SERVED: &str = "GET /v2, /v2/health/live, /v2/health/ready, /v2/models/MODEL[/versions/VERSION] and its /ready, \
-                          and POST /v2/models/MODEL[/versions/VERSION]/infer (tensors) and /predict (rows of features)";
+                          POST /v2/models/MODEL[/versions/VERSION]/infer (tensors) and /predict (rows of features), and what Triton's HTTP port \
+                          has to administer a server (docs/open-inference.md)";
 
 impl<'p> Route<'p> {
-    /// A slash at the end is one too many, and does no harm.
+    /// A slash at the end is one too many, and does no harm. Nothing is decoded: no name that can be had needs that.
     #[must_use]
     pub fn of(path: &'p str) -> Option<Self> {
         let path = path.strip_prefix("/v2")?;
         let path = path.strip_suffix('/').unwrap_or(path);
-        let mut parts = path.split('/');
+        let mut parts = path.split('/').take(MOST_PARTS + 2);
         if parts.next() != Some("") {
             return None;
         }
-        let route = match (parts.next(), parts.next()) {
-            (None, _) => Self::Server,
-            (Some("health"), Some("live")) => Self::Live,
-            (Some("health"), Some("ready")) => Self::Ready,
-            (Some("models"), Some(name)) => {
-                let mut behind = parts.next();
-                let mut version = "";
-                if behind == Some("versions") {
-                    version = parts.next().filter(|version| !version.is_empty())?;
-                    behind = parts.next();
-                }
-                let model = ModelPath { name, version };
-                match behind {
-                    None => Self::Model(model),
-                    Some("ready") => Self::ModelReady(model),
-                    Some("infer") => Self::Infer(model),
-                    Some("predict") => Self::Predict(model),
-                    Some(_) => return None,
-                }
+        let parts: SmallVec<[&str; MOST_PARTS]> = parts.collect();
+        if let Some(rpc) = Rpc::of(&parts) {
+            return Some(Self::Rpc(rpc));
+        }
+        Some(match *parts {
+            ["health", "live"] => Self::Live,
+            ["health", "ready"] => Self::Ready,
+            ["models", name, "versions", version, ref behind @ ..] if !version.is_empty() => {
+                Self::of_model(ModelPath { name, version }, behind)?
             }
+            ["models", name, ref behind @ ..] => Self::of_model(ModelPath { name, version: "" }, behind)?,
             _ => return None,
-        };
-        parts.next().is_none().then_some(route)
+        })
     }
 
-    /// Whether it is asked with POST, and not with GET.
+    fn of_model(model: ModelPath<'p>, behind: &[&str]) -> Option<Self> {
+        match behind {
+            [] => Some(Self::Model(model)),
+            ["ready"] => Some(Self::ModelReady(model)),
+            ["infer"] => Some(Self::Infer(model)),
+            ["predict"] => Some(Self::Predict(model)),
+            _ => None,
+        }
+    }
+
     #[must_use]
-    pub fn takes_a_body(self) -> bool {
-        matches!(self, Self::Infer(_) | Self::Predict(_))
+    pub fn takes(self) -> Takes {
+        match self {
+            Self::Infer(_) | Self::Predict(_) => Takes::Post,
+            Self::Rpc(rpc) => rpc.takes,
+            _ => Takes::Get,
+        }
     }
 }
 
@@ -76,8 +96,6 @@ mod tests {
     #[test]
     fn paths_of_the_protocol_are_known() {
         let cases = [
-            ("/v2", Route::Server),
-            ("/v2/", Route::Server),
             ("/v2/health/live", Route::Live),
             ("/v2/health/ready", Route::Ready),
             ("/v2/models/fraud", Route::Model(model("fraud", ""))),
@@ -91,6 +109,23 @@ mod tests {
         for (path, route) in cases {
             assert_eq!(Route::of(path), Some(route), "{path}");
         }
+    }
+
+    #[test]
+    fn what_the_servicer_answers_is_told_from_what_this_port_does() {
+        let rpc = |path| match Route::of(path) {
+            Some(Route::Rpc(rpc)) => Some((rpc.method, rpc.name)),
+            _ => None,
+        };
+        assert_eq!(rpc("/v2"), Some(("ServerMetadata", "")));
+        assert_eq!(rpc("/v2/"), Some(("ServerMetadata", "")));
+        assert_eq!(rpc("/v2/models/fraud/config"), Some(("ModelConfig", "fraud")));
+        assert_eq!(rpc("/v2/repository/index/"), Some(("RepositoryIndex", "")));
+        assert_eq!(rpc("/v2/models/../config"), Some(("ModelConfig", "..")));
+        // As in Triton: of a model of that name the metadata are at /v2/models/stats/versions/1.
+        assert_eq!(rpc("/v2/models/stats"), Some(("ModelStatistics", "")));
+        assert_eq!(rpc("/v2/models/stats/versions/1"), None);
+        assert_eq!(rpc("/v2/models/fraud/infer"), None);
     }
 
     #[test]
@@ -110,7 +145,8 @@ mod tests {
             "/v2/models/m/generate",
             "/v2/models/m/infer/x",
             "/v1/models/m:predict",
-            "/v2/repository/index",
+            "/v2/repository/models/a/b/c/d/e/load",
+            "/v2/repository/../models/m",
         ] {
             assert_eq!(Route::of(path), None, "{path}");
         }

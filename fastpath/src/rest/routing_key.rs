@@ -3,7 +3,7 @@
 use http::header::{HeaderMap, HeaderName};
 
 use crate::status::Status;
-use crate::wire::routing_key::ROUTING_KEY;
+use crate::wire::infer_parameters::ROUTING_KEY;
 
 const HEADER: HeaderName = HeaderName::from_static(ROUTING_KEY);
 

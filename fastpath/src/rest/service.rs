@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderName};
+use http::header::{HeaderMap, HeaderName, ORIGIN};
 use http::request::Parts;
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use smallvec::smallvec;
+use tokio::sync::oneshot;
 
 use super::answer::{self, Answer, JSON_LENGTH, Refusal};
 use super::calls::{Calls, Outcome};
@@ -18,7 +19,9 @@ use super::infer_answer::Body;
 use super::infer_request::{BinaryOutputs, Request as InferBody, raw_input};
 use super::listener::Settings;
 use super::predict_request::PredictRequest;
-use super::route::{ModelPath, Route, SERVED};
+use super::route::{ModelPath, Route, SERVED, Takes};
+use super::rpc::Rpc;
+use super::servicer::{PERMISSION_DENIED, RpcCall, RpcFailure, Servicer};
 use super::{body, encoding, infer_answer, metadata, predict_answer, routing_key};
 use crate::door::unfinished::Unfinished;
 use crate::engine::RowsRequest;
@@ -26,7 +29,6 @@ use crate::grpc::timeout;
 use crate::status::{Code, Status};
 use crate::wire::WireError;
 use crate::wire::infer_request::{InferRequest, InputTensor};
-use crate::wire::routing_key::RoutingKey;
 
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
@@ -36,6 +38,7 @@ pub struct Service {
     pub settings: Settings,
     pub ready: Arc<AtomicBool>,
     pub unfinished: Rc<Unfinished>,
+    pub servicer: Option<Arc<dyn Servicer>>,
 }
 
 impl Service {
@@ -55,7 +58,6 @@ impl Service {
             }
         };
         match route {
-            Route::Server => Ok(answer::json(StatusCode::OK, &metadata::Server::new())),
             Route::Live => Ok(answer::json(StatusCode::OK, &metadata::Live { live: true })),
             Route::Ready => {
                 let ready = self.ready.load(Ordering::Relaxed);
@@ -84,6 +86,13 @@ impl Service {
                 let body = self.body(&head.headers, incoming).await?;
                 self.predict(path, &head.headers, &body).await
             }
+            Route::Rpc(rpc) => {
+                let body = self.body(&head.headers, incoming).await?;
+                if head.method == Method::POST && head.headers.contains_key(ORIGIN) {
+                    return Ok(answer::refuse_call(&of_a_web_page()));
+                }
+                self.call(rpc, &head.headers, body).await
+            }
         }
     }
 
@@ -103,12 +112,10 @@ impl Service {
             Some(0) => (self.infer_raw(path, headers, &body, began).await?, BinaryOutputs::all()),
             json_bytes => {
                 let request = InferBody::parse(&body, json_bytes)?;
-                let timeout = shorter(header_timeout(headers)?, request.timeout_us());
-                let key = routing_key::of(request.routing_key(), headers)?;
-                let tensors = InferRequest {
-                    routing_key: RoutingKey::Text(key),
-                    ..request.tensors(path.name, path.version)
-                };
+                let timeout = header_timeout(headers)?;
+                let mut tensors = request.tensors(path.name, path.version);
+                let key = Some(tensors.parameters.routing_key).filter(|key| !key.is_empty());
+                tensors.parameters.routing_key = routing_key::of(key, headers)?;
                 let submit =
                     |engine: &crate::engine::Engine, caller| engine.submit_infer(&tensors, caller, began);
                 (self.calls.ask(timeout, submit).await, request.binary())
@@ -167,17 +174,38 @@ impl Service {
         self.outputs(Body { bytes, json_bytes: None }, headers)
     }
 
-    fn outputs(&self, body: Body, headers: &HeaderMap) -> Result<Answer, Refusal> {
-        let (bytes, most) = (body.bytes.len(), self.settings.max_send_bytes);
-        if bytes > most {
-            let sentence = format!(
-                "The answer has {bytes} bytes; at most {most} can be sent. Ask for fewer rows or outputs, or for binary data."
-            );
-            return Err(
-                Status { pushback_ms: Some(-1), ..Status::new(Code::ResourceExhausted, sentence) }.into()
-            );
+    /// Asks the servicer, from a thread that may wait for the interpreter: this one answers probes too.
+    async fn call(&self, rpc: Rpc<'_>, headers: &HeaderMap, body: Bytes) -> Result<Answer, Refusal> {
+        let Some(servicer) = self.servicer.clone() else {
+            return Err(Status::new(Code::Unimplemented, "This port has no servicer behind it.").into());
+        };
+        let call = RpcCall::new(rpc, body, header_timeout(headers)?);
+        let (sender, receiver) = oneshot::channel();
+        tokio::task::spawn_blocking(move || servicer.ask(call, sender));
+        match receiver.await {
+            Ok(Ok(json)) => {
+                self.check_size(json.len())?;
+                Ok(answer::document(json))
+            }
+            Ok(Err(failure)) => Ok(answer::refuse_call(&failure)),
+            Err(_) => Err(Status::new(Code::Internal, "The servicer gave no answer.").into()),
         }
+    }
+
+    fn outputs(&self, body: Body, headers: &HeaderMap) -> Result<Answer, Refusal> {
+        self.check_size(body.bytes.len())?;
         Ok(answer::outputs(body, headers))
+    }
+
+    fn check_size(&self, bytes: usize) -> Result<(), Status> {
+        let most = self.settings.max_send_bytes;
+        if bytes <= most {
+            return Ok(());
+        }
+        let sentence = format!(
+            "The answer has {bytes} bytes; at most {most} can be sent. Ask for fewer rows or outputs, or for binary data."
+        );
+        Err(Status { pushback_ms: Some(-1), ..Status::new(Code::ResourceExhausted, sentence) })
     }
 }
 
@@ -186,6 +214,17 @@ fn served(head: &Parts) -> Result<Route<'_>, Refusal> {
     let route = Route::of(head.uri.path()).ok_or_else(|| nothing_there(head.uri.path()))?;
     check_method(&head.method, route)?;
     Ok(route)
+}
+
+/// A browser lets the pages of any site POST to any address, and says by `Origin` that one did. What they would learn it keeps
+/// from them; what they would change it does not.
+fn of_a_web_page() -> RpcFailure {
+    RpcFailure {
+        code: PERMISSION_DENIED,
+        message: "Web pages do not administer this server; send the request without the header Origin."
+            .to_owned(),
+        pushback_ms: None,
+    }
 }
 
 fn nothing_there(path: &str) -> Refusal {
@@ -198,10 +237,11 @@ fn nothing_there(path: &str) -> Refusal {
 }
 
 fn check_method(method: &Method, route: Route<'_>) -> Result<(), Refusal> {
-    let (fits, allow) = if route.takes_a_body() {
-        (method == Method::POST, "POST")
-    } else {
-        (method == Method::GET || method == Method::HEAD, "GET, HEAD")
+    let (get, post) = (method == Method::GET || method == Method::HEAD, method == Method::POST);
+    let (fits, allow) = match route.takes() {
+        Takes::Get => (get, "GET, HEAD"),
+        Takes::Post => (post, "POST"),
+        Takes::Either => (get || post, "GET, HEAD, POST"),
     };
     if fits {
         return Ok(());
@@ -231,11 +271,6 @@ fn header_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
         );
         Status::new(Code::InvalidArgument, sentence)
     })
-}
-
-fn shorter(header: Option<Duration>, parameter_us: u64) -> Option<Duration> {
-    let parameter = (parameter_us > 0).then(|| Duration::from_micros(parameter_us));
-    header.into_iter().chain(parameter).min()
 }
 
 #[cold]

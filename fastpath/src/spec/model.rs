@@ -18,7 +18,7 @@ pub const MAX_LIST: usize = 65_536;
 /// Most model threads of one model version.
 pub const MAX_INSTANCES: usize = 64;
 /// The datatypes that torch tensors have.
-pub const TENSOR_DATATYPES: [Datatype; 10] = [
+pub const TENSOR_DATATYPES: [Datatype; 13] = [
     Datatype::Fp64,
     Datatype::Fp32,
     Datatype::Fp16,
@@ -27,6 +27,9 @@ pub const TENSOR_DATATYPES: [Datatype; 10] = [
     Datatype::Int32,
     Datatype::Int16,
     Datatype::Int8,
+    Datatype::Uint64,
+    Datatype::Uint32,
+    Datatype::Uint16,
     Datatype::Uint8,
     Datatype::Bool,
 ];

@@ -123,7 +123,7 @@ pub struct InputText {
     /// What features name in `to`, or what callers send where the model has no features.
     #[cfg_attr(test, schemars(length(min = 1, max = MAX_NAME_BYTES)))]
     pub name: String,
-    /// The tensor's datatype, as the Open Inference Protocol names it. Features cannot fill INT16, INT8 and UINT8.
+    /// The tensor's datatype, as the Open Inference Protocol names it. Features cannot fill INT16, INT8 and the UINTs.
     #[cfg_attr(test, schemars(schema_with = "schema::datatype"))]
     pub datatype: String,
     /// The shape of one row: [32] for a tensor [rows, 32], [] for one value a row, −1 for any size. Default: [D] for

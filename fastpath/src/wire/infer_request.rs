@@ -3,15 +3,13 @@
 use smallvec::SmallVec;
 
 use super::error::{WireError, WireErrorKind};
+use super::infer_parameters::{self, MAX_PARAMETERS, Parameters, Refused};
 use super::reader::{Reader, WireType};
-use super::routing_key::{ROUTING_KEY, RoutingKey};
 
 /// Most inputs, and most requested outputs, of a request.
 pub const MAX_TENSORS: usize = 64;
 /// Most dimensions of a tensor.
 pub const MAX_DIMS: usize = 8;
-/// Most parameters of a request or tensor.
-pub const MAX_PARAMETERS: usize = 64;
 
 /// A request; text and tensors are slices of the message.
 #[derive(Debug, Default)]
@@ -23,18 +21,15 @@ pub struct InferRequest<'a> {
     pub outputs: SmallVec<[RequestedOutput<'a>; 2]>,
     /// `raw_input_contents`, one an input, in order.
     pub raw: SmallVec<[&'a [u8]; 2]>,
-    /// Like `InputTensor::refused_parameter`, of the request itself.
-    pub refused_parameter: Option<&'a str>,
-    /// Calls with the same one meet the same version.
-    pub routing_key: RoutingKey<'a>,
+    pub parameters: Parameters<'a>,
 }
 
 /// One input tensor.
 #[derive(Debug, Default)]
 pub struct InputTensor<'a> {
     pub name: &'a str,
-    /// A parameter that asks for what penstock does not have: client shared memory, or classification.
-    pub refused_parameter: Option<&'a str>,
+    /// A parameter that asks for what penstock does not have.
+    pub refused: Option<Refused<'a>>,
     pub datatype: &'a str,
     pub shape: SmallVec<[i64; 4]>,
     /// The `InferTensorContents` message, where the tensor's data is typed.
@@ -45,21 +40,23 @@ pub struct InputTensor<'a> {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestedOutput<'a> {
     pub name: &'a str,
-    pub refused_parameter: Option<&'a str>,
+    pub refused: Option<Refused<'a>>,
 }
 
 impl<'a> InferRequest<'a> {
-    /// The path of a parameter that asks for what penstock does not have.
+    /// The path of a refused parameter, and why it is.
     #[must_use]
-    pub fn refused_parameter(&self) -> Option<String> {
-        let of_inputs = self.inputs.iter().map(|input| ("inputs.", input.name, input.refused_parameter));
-        let of_outputs =
-            self.outputs.iter().map(|output| ("outputs.", output.name, output.refused_parameter));
-        let mut all = of_inputs.chain(of_outputs);
-        all.find_map(|(kind, name, parameter)| {
-            parameter.map(|parameter| format!("{kind}{name}.parameters.{parameter}"))
-        })
-        .or_else(|| self.refused_parameter.map(|parameter| format!("parameters.{parameter}")))
+    pub fn refusal(&self) -> Option<(String, String)> {
+        let of_inputs = self.inputs.iter().map(|input| ("inputs.", input.name, input.refused));
+        let of_outputs = self.outputs.iter().map(|output| ("outputs.", output.name, output.refused));
+        let of_tensors = of_inputs.chain(of_outputs).find_map(|(kind, name, refused)| {
+            refused.map(|refused| (format!("{kind}{}.parameters.", shorten(name)), refused))
+        });
+        let of_request = || self.parameters.refused.map(|refused| ("parameters.".to_owned(), refused));
+        let (mut path, refused) = of_tensors.or_else(of_request)?;
+        path.push_str(&shorten(refused.name));
+        let sentence = refused.sentence(&path);
+        Some((path, sentence))
     }
 
     pub fn parse(message: &'a [u8]) -> Result<Self, WireError> {
@@ -72,12 +69,9 @@ impl<'a> InferRequest<'a> {
                 (2, WireType::Length) => request.model_version = reader.string("model_version")?,
                 (3, WireType::Length) => request.id = reader.string("id")?,
                 (4, WireType::Length) => {
-                    let (name, value) = parameter(reader.message()?)?;
+                    let (name, value) = infer_parameters::entry(reader.message()?)?;
                     count(&mut parameters, &reader, "parameters", MAX_PARAMETERS)?;
-                    refuse_parameter(&mut request.refused_parameter, name);
-                    if name == ROUTING_KEY {
-                        request.routing_key = RoutingKey::parse(value)?;
-                    }
+                    request.parameters.take(name, value);
                 }
                 (5, WireType::Length) => {
                     limit(request.inputs.len(), &reader, "inputs", MAX_TENSORS)?;
@@ -120,9 +114,8 @@ impl<'a> InputTensor<'a> {
                     tensor.shape.push(reader.varint()?.cast_signed());
                 }
                 (4, WireType::Length) => {
-                    let (name, _) = parameter(reader.message()?)?;
-                    count(&mut parameters, &reader, "parameters", MAX_PARAMETERS)?;
-                    refuse_parameter(&mut tensor.refused_parameter, name);
+                    take_parameter(&mut tensor.refused, reader.message()?)?;
+                    count(&mut parameters, &reader, "inputs.parameters", MAX_PARAMETERS)?;
                 }
                 (5, WireType::Length) => tensor.contents = Some(reader.message()?),
                 _ => reader.skip(number, wire_type)?,
@@ -140,9 +133,8 @@ impl<'a> RequestedOutput<'a> {
             match (number, wire_type) {
                 (1, WireType::Length) => output.name = reader.string("outputs.name")?,
                 (2, WireType::Length) => {
-                    let (name, _) = parameter(reader.message()?)?;
+                    take_parameter(&mut output.refused, reader.message()?)?;
                     count(&mut parameters, &reader, "outputs.parameters", MAX_PARAMETERS)?;
-                    refuse_parameter(&mut output.refused_parameter, name);
                 }
                 _ => reader.skip(number, wire_type)?,
             }
@@ -151,30 +143,18 @@ impl<'a> RequestedOutput<'a> {
     }
 }
 
-/// The key of a `map<string, InferParameter>` entry, and its value, which is not looked into.
-fn parameter(mut entry: Reader<'_>) -> Result<(&str, Reader<'_>), WireError> {
-    let (mut name, mut value) = ("", Reader::new(&[]));
-    while let Some((number, wire_type)) = entry.field()? {
-        match (number, wire_type) {
-            (1, WireType::Length) => name = entry.string("parameters")?,
-            (2, WireType::Length) => value = entry.message()?,
-            _ => entry.skip(number, wire_type)?,
-        }
+/// One parameter of an input or a requested output.
+fn take_parameter<'a>(refused: &mut Option<Refused<'a>>, entry: Reader<'a>) -> Result<(), WireError> {
+    let (name, value) = infer_parameters::entry(entry)?;
+    if let Err(why) = infer_parameters::of_tensor(name, value) {
+        infer_parameters::refuse(refused, Refused { name, why });
     }
-    Ok((name, value))
+    Ok(())
 }
 
-/// Whether a parameter asks for what penstock does not have: client shared memory, or classification.
-#[must_use]
-pub fn is_refused(name: &str) -> bool {
-    name.starts_with("shared_memory_") || name == "classification"
-}
-
-fn refuse_parameter<'a>(refused: &mut Option<&'a str>, name: &'a str) {
-    if is_refused(name) {
-        // A map has no order on the wire; the last name of the alphabet is the same in every run.
-        *refused = (*refused).max(Some(name));
-    }
+/// As much of a name as goes back to its sender.
+fn shorten(name: &str) -> String {
+    name.chars().take(128).collect()
 }
 
 pub(super) fn limit(

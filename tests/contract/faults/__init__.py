@@ -5,7 +5,7 @@ contain, and the field that the BadRequest must blame.
 """
 
 # Imported for the faults that they declare.
-from tests.contract.faults import bodies, features, names, sizes, tensors  # noqa: F401
+from tests.contract.faults import bodies, features, names, parameters, sizes, tensors  # noqa: F401
 from tests.contract.faults.fault import FAULTS, Fault
 
 __all__ = ["FAULTS", "Fault"]

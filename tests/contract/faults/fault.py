@@ -11,6 +11,7 @@ from tests.contract.good_requests import INFER, PREDICT
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 INTERNAL = grpc.StatusCode.INTERNAL
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
+LATE = grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 @dataclass(frozen=True)
