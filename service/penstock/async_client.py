@@ -100,6 +100,20 @@ class AsyncClient:
         """As `Client.feature_statistics`."""
         return await self._run(calls.feature_statistics(model, version, features), timeout_s)
 
+    async def repository_index(
+        self, *, timeout_s: float | None = None
+    ) -> inference_pb2.RepositoryIndexResponse:
+        """As `Client.repository_index`."""
+        return await self._run(calls.repository_index(), timeout_s)
+
+    async def load_model(self, model: str, *, timeout_s: float | None = None) -> None:
+        """As `Client.load_model`."""
+        await self._run(calls.load_model(model), timeout_s)
+
+    async def unload_model(self, model: str, *, timeout_s: float | None = None) -> None:
+        """As `Client.unload_model`."""
+        await self._run(calls.unload_model(model), timeout_s)
+
     async def traffic(self, model: str, *, timeout_s: float | None = None) -> traffic_pb2.ModelTraffic:
         """As `Client.traffic`."""
         return await self._run(calls.traffic(model), timeout_s)

@@ -97,6 +97,24 @@ def feature_statistics(
     return UnaryCall(_FEATURE_STATISTICS + "GetFeatureStatistics", request.SerializeToString(), read)
 
 
+def repository_index() -> UnaryCall[inference_pb2.RepositoryIndexResponse]:
+    """Every version that a server knows."""
+    read = inference_pb2.RepositoryIndexResponse.FromString
+    return UnaryCall(_INFERENCE + "RepositoryIndex", b"", read)
+
+
+def load_model(model: str) -> UnaryCall[None]:
+    """Has a model's folder loaded."""
+    request = inference_pb2.RepositoryModelLoadRequest(model_name=model).SerializeToString()
+    return UnaryCall(_INFERENCE + "RepositoryModelLoad", request, _nothing)
+
+
+def unload_model(model: str) -> UnaryCall[None]:
+    """Has a model taken out of service."""
+    request = inference_pb2.RepositoryModelUnloadRequest(model_name=model).SerializeToString()
+    return UnaryCall(_INFERENCE + "RepositoryModelUnload", request, _nothing)
+
+
 def traffic(model: str) -> UnaryCall[traffic_pb2.ModelTraffic]:
     """How a model's calls are shared among its versions."""
     request = traffic_pb2.GetTrafficRequest(model_name=model)
@@ -123,6 +141,10 @@ def roll_back(model: str) -> UnaryCall[traffic_pb2.ModelTraffic]:
 
 def _traffic(method: str, request: bytes, response: Any) -> UnaryCall[traffic_pb2.ModelTraffic]:
     return UnaryCall(_TRAFFIC + method, request, lambda raw: response.FromString(raw).traffic)
+
+
+def _nothing(_: bytes) -> None:
+    """An answer that says no more than that it is done."""
 
 
 def health(service: str) -> UnaryCall[str]:

@@ -22,6 +22,7 @@ _COMMANDS = {
     "explain": "show a row's values after every operation of a model's features, to the bits in its tensors",
     "predict": "send rows to a server and print its predictions",
     "features": "print what the features of a served model are like, and how far from training",
+    "repository": "show the state of every version of a server's models; load or unload a model",
     "traffic": "show which versions answer the calls of a served model; start, promote or roll back a canary",
     "schema": "print the JSON schema of model.toml, for editors",
     "health": "ask a server whether it can be called",

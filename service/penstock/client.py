@@ -236,6 +236,22 @@ class Client:
         """What the model's features are like, since load and in the last hour; an empty `features` is all of them."""
         return self._run(calls.feature_statistics(model, version, features), timeout_s)
 
+    def repository_index(self, *, timeout_s: float | None = None) -> inference_pb2.RepositoryIndexResponse:
+        """Every version that the server knows, with its state and why it has that."""
+        return self._run(calls.repository_index(), timeout_s)
+
+    def load_model(self, model: str, *, timeout_s: float | None = None) -> None:
+        """Loads what a model's folder holds now, and gives when that serves.
+
+        A CallError UNIMPLEMENTED where the server lets callers load nothing, FAILED_PRECONDITION with what is wrong,
+        ABORTED while the model is being loaded or unloaded.
+        """
+        self._run(calls.load_model(model), timeout_s)
+
+    def unload_model(self, model: str, *, timeout_s: float | None = None) -> None:
+        """Takes a model out of service. Errors as of `load_model`."""
+        self._run(calls.unload_model(model), timeout_s)
+
     def traffic(self, model: str, *, timeout_s: float | None = None) -> traffic_pb2.ModelTraffic:
         """Which versions answer the model's calls; UNIMPLEMENTED where the server lets nobody control models."""
         return self._run(calls.traffic(model), timeout_s)
