@@ -32,7 +32,7 @@ class Candidate:
 
     def told(self, error: BaseException) -> str:
         """An error's text for those who need not know where the repository lies."""
-        return str(error).replace(f"{self.root}/", "")
+        return folders.told(self.root, str(error))
 
     def open_file(self) -> BinaryIO:
         """The model's file. Raises RepositoryError; ModelLoadError where a manifest says otherwise."""

@@ -67,6 +67,11 @@ def checked_versions(root: Path, folder: Path) -> list[int]:
     return found
 
 
+def told(root: Path, text: str) -> str:
+    """An error's text for those who need not know where the repository lies."""
+    return text.replace(f"{root}/", "").replace(f"{root}: ", "")
+
+
 def open_inside(root: Path, path: Path) -> BinaryIO:
     """A file opened for reading, certainly within the repository."""
     file = _inside(root, path)

@@ -51,6 +51,8 @@ class Repository:
         self._busy_lock = threading.Lock()
         # The models that must serve for the server to be ready: those that it began with.
         self._required = frozenset({*first.faults, *(candidate.name for candidate in first.wanted)})
+        # The engine forgets a number that no version has; none begins with it meanwhile.
+        self._forgetting = threading.Lock()
         self._failed: dict[str, set[Candidate]] = {}
         self._started = False
         self._changes: Changes | None = None
@@ -163,7 +165,10 @@ class Repository:
         return future
 
     def _load(self, name: str) -> None:
-        found = folders.model_folders(self._root)
+        try:
+            found = folders.model_folders(self._root)
+        except RepositoryError as error:
+            raise RepositoryError(self._told(str(error))) from error
         # Looked up: no name that a caller sends becomes a path.
         if name not in found:
             raise UnknownModelError(unknown_model(name))
@@ -187,12 +192,13 @@ class Repository:
     def _drop(self, name: str) -> None:
         self._set_fault(name, "")
         self._failed.pop(name, None)
-        for version in self.registry.versions(name):
+        versions = self.registry.versions(name)
+        for version in versions:
             if version.status.state is State.UNAVAILABLE:
                 self._forget(version)
             version.retire()
         self._engine.forget(name, None)
-        self._await_drained(name)
+        self._await_drained(versions)
         self._on_change()
 
     def _bring_up(self, name: str, wanted: Sequence[Candidate]) -> list[str]:
@@ -204,13 +210,15 @@ class Repository:
         for candidate in wanted:
             if self._is_served(candidate) or candidate in self._failed.get(name, ()):
                 continue
+            self._await_drained(self.registry.all_versions())
             version = ModelVersion(candidate, self._host)
             replaced = [
                 other
                 for other in self.registry.versions(name)
                 if other.candidate.version == candidate.version
             ]
-            self.registry.add(version)
+            with self._forgetting:
+                self.registry.add(version)
             try:
                 version.load()
             except Exception as error:  # noqa: BLE001 - the version has logged it and keeps it as its reason
@@ -222,7 +230,6 @@ class Repository:
             for other in replaced:
                 other.retire()
             self._retire_surplus(name, wanted)
-            self._await_drained(name)
         self._retire_surplus(name, wanted)
         self._forget_failed(name, wanted)
         return failures
@@ -244,11 +251,12 @@ class Repository:
                 version.retire()
                 count -= 1
 
-    def _await_drained(self, name: str) -> None:
+    def _await_drained(self, versions: Sequence[ModelVersion]) -> None:
         until = time.monotonic() + _DRAIN_S
-        for version in self.registry.versions(name):
+        for version in versions:
             if version.status.state is State.DRAINING and not version.join(until - time.monotonic()):
-                log.warning("model still drains", model=name, version=version.candidate.version)
+                candidate = version.candidate
+                log.warning("model still drains", model=candidate.name, version=candidate.version)
 
     def _forget_failed(self, name: str, wanted: Sequence[Candidate]) -> None:
         """Failed versions that nobody wants any more are no news."""
@@ -257,12 +265,12 @@ class Repository:
                 self._forget(version)
 
     def _forget(self, version: ModelVersion) -> None:
-        self.registry.remove(version)
         candidate = version.candidate
-        if not any(
-            other.candidate.version == candidate.version for other in self.registry.versions(candidate.name)
-        ):
-            self._engine.forget(candidate.name, candidate.version)
+        with self._forgetting:
+            self.registry.remove(version)
+            others = self.registry.versions(candidate.name)
+            if not any(other.candidate.version == candidate.version for other in others):
+                self._engine.forget(candidate.name, candidate.version)
 
     def _look(self, changes: Changes) -> None:
         """One look at the folders, of those that `poll` asks for."""
@@ -285,7 +293,7 @@ class Repository:
 
     def _told(self, reason: str) -> str:
         """What is told to those who need not know where the repository lies."""
-        return reason.replace(f"{self._root}/", "")
+        return folders.told(self._root, reason)
 
     def _others_serve(self) -> bool:
         return self._started and any(status.ready for status in self.registry.statuses())
