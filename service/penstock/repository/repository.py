@@ -186,10 +186,10 @@ class Repository:
     def _unload(self, name: str) -> None:
         if name not in self.registry.names():
             raise UnknownModelError(unknown_model(name))
-        self._required -= {name}
         self._drop(name)
 
     def _drop(self, name: str) -> None:
+        self._required -= {name}
         self._set_fault(name, "")
         self._failed.pop(name, None)
         versions = self.registry.versions(name)
