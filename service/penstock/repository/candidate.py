@@ -71,9 +71,9 @@ def candidates(root: Path, folder: Path, *, leave_incomplete: bool = False) -> l
     their manifest names. Otherwise they are an error.
     """
     there = folders.checked_versions(root, folder)
-    if leave_incomplete:
-        there = [version for version in there if _is_complete(folder / str(version))] or there
     try:
+        if leave_incomplete:
+            there = [version for version in there if _is_complete(folder / str(version))] or there
         specs = {there[-1]: ModelSpec.load(folder, there[-1])}
         chosen = wanted(specs[there[-1]], there)
         return [

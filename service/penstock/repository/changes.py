@@ -58,6 +58,7 @@ class Changes:
 
     def look(self, known: Sequence[str]) -> list[Change]:
         """The changes that are finished; `known` are the models that this process has."""
+        self._due = time.monotonic() + self.every_s
         now = self._now(known)
         settled = [change for name, change in now.items() if self._last.get(name) == change]
         new = [change for change in settled if self._told.get(change.name) != change]

@@ -38,6 +38,11 @@ def model_folders(root: Path) -> dict[str, Path]:
     return {folder.name: folder for folder in folders}
 
 
+def is_model_name(name: str) -> bool:
+    """Whether callers can ask for a model of that name."""
+    return MODEL_NAME.fullmatch(name) is not None and name not in PROBE_NAMES
+
+
 def nearest_model(names: Iterator[str] | list[str], name: str) -> str:
     """What to say of a name that no folder has."""
     names = list(names)
@@ -69,7 +74,9 @@ def checked_versions(root: Path, folder: Path) -> list[int]:
 
 def told(root: Path, text: str) -> str:
     """An error's text for those who need not know where the repository lies."""
-    return text.replace(f"{root}/", "").replace(f"{root}: ", "")
+    text = text.replace(f"{root}/", "").replace(f"{root}: ", "")
+    # A file's name may be no UTF-8.
+    return text.encode(errors="backslashreplace").decode()
 
 
 def open_inside(root: Path, path: Path) -> BinaryIO:

@@ -51,6 +51,8 @@ class Repository:
         self._busy_lock = threading.Lock()
         # The models that must serve for the server to be ready: those that it began with.
         self._required = frozenset({*first.faults, *(candidate.name for candidate in first.wanted)})
+        # Folders whose names no caller can ask for are told of in the log alone, once.
+        self._misnamed: set[str] = set()
         # The engine forgets a number that no version has; none begins with it meanwhile.
         self._forgetting = threading.Lock()
         self._failed: dict[str, set[Candidate]] = {}
@@ -132,7 +134,7 @@ class Repository:
                 job = self._jobs.get(timeout=None if changes is None else changes.wait_s())
             except queue.Empty:
                 if changes is not None:
-                    self._look(changes)
+                    self._look_safely(changes)
                 continue
             if job is None:
                 return
@@ -272,6 +274,12 @@ class Repository:
             if not any(other.candidate.version == candidate.version for other in others):
                 self._engine.forget(candidate.name, candidate.version)
 
+    def _look_safely(self, changes: Changes) -> None:
+        try:
+            self._look(changes)
+        except Exception as error:  # noqa: BLE001 - the thread lives, and looks again
+            log.error("repository could not be followed", cause=error)
+
     def _look(self, changes: Changes) -> None:
         """One look at the folders, of those that `poll` asks for."""
         for change in changes.look(self.registry.names()):
@@ -284,6 +292,11 @@ class Repository:
 
     def _set_fault(self, name: str, reason: str) -> None:
         """Why a model's folder cannot be served, with its path; "" once it can."""
+        if not folders.is_model_name(name):
+            if name not in self._misnamed:
+                log.error("model folder cannot be served", model=name, reason=reason)
+            self._misnamed.add(name)
+            return
         told = f"{_FAULT}: {self._told(reason)}" if reason else ""
         if told and told not in {status.reason for status in self.registry.statuses(name)}:
             log.error("model folder cannot be served", model=name, reason=reason)
