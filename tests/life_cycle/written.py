@@ -96,6 +96,11 @@ def write(
     return staging.rename(place) / str(number)
 
 
+def new_number() -> int:
+    """A number that was never given before."""
+    return next(_staged)
+
+
 def remove(folder: Path) -> None:
     """A version or a model that disappears whole."""
     folder.rename(_outside(folder) / f"removed-{next(_staged)}")
