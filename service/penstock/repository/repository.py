@@ -261,7 +261,8 @@ class Repository:
                 log.warning("model still drains", model=candidate.name, version=candidate.version)
 
     def _forget_failed(self, name: str, wanted: Sequence[Candidate]) -> None:
-        """Failed versions that nobody wants any more are no news."""
+        """Failed versions that nobody wants any more are no news, and are tried again should somebody want them."""
+        self._failed[name] = self._failed.get(name, set()) & set(wanted)
         for version in self.registry.versions(name):
             if version.status.state is State.UNAVAILABLE and version.candidate not in wanted:
                 self._forget(version)
