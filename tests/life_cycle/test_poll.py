@@ -192,6 +192,17 @@ def test_a_broken_new_version_that_is_deleted_is_forgotten(polled: ServerProcess
     serves(polled, model, "1")
 
 
+def test_a_broken_version_that_is_the_highest_again_is_told_again(polled: ServerProcess, model: str) -> None:
+    written.write(polled.repository, model, 1)
+    written.write(polled.repository, model, 2, written.broken())
+    wait_for(lambda: calls.states(polled, model).get("2") == "UNAVAILABLE")
+    third = written.write(polled.repository, model, 3)
+    serves(polled, model, "3")
+    written.remove(third)
+    wait_for(lambda: calls.states(polled, model) == {"2": "UNAVAILABLE", "3": "READY"})
+    assert calls.infer(polled, model) == ("3", 3)
+
+
 def test_a_new_model_that_is_broken_is_not_ready_and_leaves_the_server_ready(
     polled: ServerProcess, model: str
 ) -> None:
