@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -31,13 +30,6 @@ def looked_again(server: ServerProcess) -> None:
     serves(server, probe, "1")
     written.remove(server.repository / probe)
     wait_for(lambda: not calls.index(server, probe))
-
-
-def manifest(**files: bytes) -> bytes:
-    """As sha256sum writes it; `model` stands for model.pt."""
-    names = {"model": "model.pt"}
-    lines = [f"{hashlib.sha256(text).hexdigest()}  {names.get(name, name)}\n" for name, text in files.items()]
-    return "".join(lines).encode()
 
 
 def test_a_new_version_takes_over_and_the_lower_one_drains(polled: ServerProcess, model: str) -> None:
@@ -74,7 +66,7 @@ def test_a_version_whose_manifest_names_what_is_not_there_yet_is_left_alone(
     written.write(polled.repository, model, 1)
     serves(polled, model, "1")
     content = written.model_file(2)
-    sums = manifest(model=content, words=b"a\nb\n")
+    sums = written.manifest({"model.pt": content, "words": b"a\nb\n"})
     folder = written.write(polled.repository, model, 2, content, {"SHA256SUMS": sums})
     looked_again(polled)
     assert calls.index(polled, model) == {"1": ("READY", "")}
@@ -91,9 +83,9 @@ def test_a_version_that_is_not_what_its_manifest_says_is_refused(
     serves(polled, model, "1")
     content = written.model_file(2)
     sums = {
-        "model.pt": manifest(model=b"other", words=b"a\n"),
-        "words": manifest(model=content, words=b"b\n"),
-        "not named": manifest(words=b"a\n"),
+        "model.pt": written.manifest({"model.pt": b"other", "words": b"a\n"}),
+        "words": written.manifest({"model.pt": content, "words": b"b\n"}),
+        "not named": written.manifest({"words": b"a\n"}),
     }[wrong]
     written.write(polled.repository, model, 2, content, {"SHA256SUMS": sums, "words": b"a\n"})
     wait_for(lambda: calls.states(polled, model).get("2") == "UNAVAILABLE")
@@ -105,7 +97,9 @@ def test_a_version_that_is_not_what_its_manifest_says_is_refused(
         for each in list(polled.events)
         if (each.get("model"), each.get("version")) == (model, 2)
     }
-    (polled.repository / model / "2" / "SHA256SUMS").write_bytes(manifest(model=content, words=b"a\n"))
+    (polled.repository / model / "2" / "SHA256SUMS").write_bytes(
+        written.manifest({"model.pt": content, "words": b"a\n"})
+    )
     serves(polled, model, "2")
 
 
