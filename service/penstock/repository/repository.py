@@ -223,11 +223,9 @@ class Repository:
                 self.registry.add(version)
             try:
                 version.load()
-            except Exception as error:  # noqa: BLE001 - the version has logged it and keeps it as its reason
+            except Exception:  # noqa: BLE001 - the version has logged it and keeps of it what may be told
                 self._failed.setdefault(name, set()).add(candidate)
-                failures.append(
-                    f'Version {candidate.version} of model "{name}" could not be loaded: {self._told(str(error))}'
-                )
+                failures.append(f'Version {candidate.version} of model "{name}" {version.status.reason}')
                 continue
             for other in replaced:
                 other.retire()
@@ -304,6 +302,7 @@ class Repository:
         self.registry.set_fault(name, told)
         if told and not self.registry.ready(name):
             self._engine.set_unavailable(name, None, _FAULT)
+        self._on_change()
 
     def _told(self, reason: str) -> str:
         """What is told to those who need not know where the repository lies."""
