@@ -95,6 +95,26 @@ def test_the_same_number_with_other_files_is_loaded_in_its_place(running: Fake) 
     assert reason.startswith("what its folder holds now could not be loaded: ")
 
 
+def test_a_version_that_ends_as_soon_as_another_takes_its_number_is_forgotten(running: Fake) -> None:
+    running.write("fraud", 1)
+    running.load("fraud")
+    (before,) = running.engine.routed.values()
+    set_state = running.engine.set_state
+
+    def end_the_other(name: str, number: int, state: str) -> None:
+        set_state(name, number, state)
+        if state == "READY" and running.engine.routed[name, number] is not before:
+            running.engine.set_state = set_state  # type: ignore[method-assign]
+            before.ended()
+
+    running.engine.set_state = end_the_other  # type: ignore[method-assign]
+    (running.root / "fraud" / "1" / "model.pt").write_bytes(b"other")
+    running.load("fraud")
+    assert len(running.repository.registry.versions("fraud")) == 1
+    assert running.told("fraud") == {1: ("READY", "")}
+    assert running.engine.states == {("fraud", 1): "READY"}
+
+
 def test_an_unload_leaves_nothing_behind(running: Fake) -> None:
     running.write("fraud", 1)
     for _ in range(20):

@@ -122,6 +122,8 @@ class ModelVersion:
             self._queue.close()
 
     def _ended(self) -> None:
+        # One whose number another has taken may end before it is retired.
+        self._enter(State.DRAINING, only_from=State.READY)
         with self._change:
             self._queue = None
         # Before whoever waits goes on, so that nothing is left of it then.
