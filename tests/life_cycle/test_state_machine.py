@@ -23,7 +23,7 @@ FAULTS = ("no archive", "cut short", "no TorchScript", "warm-up", "checksum")
 
 
 class Model(RuleBasedStateMachine):
-    """One model under traffic. `self.folder` says what its folder holds: number → whether that can serve."""
+    """One model under traffic. `folder` is what its folder holds: number → what it gives, None where it is broken."""
 
     server: ServerProcess
 
@@ -31,9 +31,10 @@ class Model(RuleBasedStateMachine):
         super().__init__()
         self.name = f"machine{next(_names)}"
         self.place = self.server.repository / self.name
-        self.folder: dict[int, bool] = {}
-        self.serving = NONE
+        self.folder: dict[int, calls.Answer | None] = {}
+        self.serving: calls.Answer | None = NONE
         self.last = 0
+        self.contents = [1]
         self.traffic = Traffic(self.server, self.name).__enter__()
 
     def teardown(self) -> None:
@@ -57,15 +58,14 @@ class Model(RuleBasedStateMachine):
     ) -> None:
         """A version above all others."""
         self.last += 1
-        self.traffic.routed.contents[str(self.last)] = adds
-        self.folder[self.last] = good
+        self.folder[self.last] = calls.Answer(str(self.last), adds) if good else None
         written.write(self.server.repository, self.name, self.last, content, files)
 
     @rule(data=st.data())
     def swap_or_roll_back(self, data: st.DataObject) -> None:
         """A new content, or the content of an older version, as a new version."""
-        older = sorted(set(self.traffic.routed.contents.values()))
-        adds = data.draw(st.sampled_from([self.last + 1, *older]))
+        self.contents.append(self.last + 1)
+        adds = data.draw(st.sampled_from(self.contents))
         self.add(written.model_file(adds), adds)
         self.changed()
 
@@ -93,11 +93,16 @@ class Model(RuleBasedStateMachine):
     @precondition(lambda self: bool(self.folder) and not self.folder[max(self.folder)])
     @rule()
     def mend_the_highest(self) -> None:
+        self.rewrite_the_highest()
+
+    def rewrite_the_highest(self) -> None:
+        """Other contents with the same number."""
         number = max(self.folder)
-        self.folder[number] = True
+        adds = 1000 + written.new_number()
+        self.folder[number] = calls.Answer(str(number), adds)
         (self.place / str(number) / "SHA256SUMS").unlink(missing_ok=True)
-        staged = self.place.parent.parent / f"mended-{written.new_number()}"
-        staged.write_bytes(written.model_file(self.traffic.routed.contents[str(number)]))
+        staged = self.place.parent.parent / f"rewritten-{adds}"
+        staged.write_bytes(written.model_file(adds))
         staged.rename(self.place / str(number) / "model.pt")
         self.changed()
 
@@ -113,11 +118,10 @@ class Explicit(Model):
     """Loaded and unloaded by callers."""
 
     def changed(self) -> None:
-        refusal = None
         highest = max(self.folder, default=0)
-        if self.folder.get(highest):
-            self.traffic.routed.may_be(self.serving, str(highest))
-            self.serving = str(highest)
+        if good := self.folder.get(highest):
+            self.traffic.routed.may_be(self.serving, good)
+            self.serving = good
         refusal = calls.load(self.server, self.name)
         self.traffic.routed.may_be(self.serving)
         code = refusal and refusal.code
@@ -133,11 +137,17 @@ class Explicit(Model):
     def load_again(self) -> None:
         self.changed()
 
+    @precondition(lambda self: bool(self.folder))
+    @rule()
+    def rewrite(self) -> None:
+        """What serves is replaced by a version with its number."""
+        self.rewrite_the_highest()
+
     @rule()
     def unload(self) -> None:
         self.traffic.routed.may_be(self.serving, NONE)
         refusal = calls.unload(self.server, self.name)
-        assert refusal is None or (refusal.code is grpc.StatusCode.NOT_FOUND and self.serving == NONE)
+        assert refusal is None or (refusal.code is grpc.StatusCode.NOT_FOUND and self.serving is NONE)
         self.serving = NONE
         self.traffic.routed.may_be(NONE)
         assert calls.index(self.server, self.name) == {}
@@ -157,8 +167,8 @@ class Polled(Model):
         highest = max(self.folder, default=0)
         if not self.folder:
             self.serving = NONE
-        elif self.folder[highest]:
-            self.serving = str(highest)
+        else:
+            self.serving = self.folder[highest] or before
         # The server may have seen the folder before this line.
         self.traffic.routed.may_be(before, self.serving)
         # hypothesis would repeat a step that the test's own timeout has ended.
@@ -170,7 +180,7 @@ class Polled(Model):
 
     def _is_taken_over(self, highest: int) -> bool:
         states = calls.states(self.server, self.name)
-        wanted = {} if self.serving == NONE else {self.serving: "READY"}
+        wanted = {} if self.serving is NONE else {self.serving.version: "READY"}
         if self.folder and not self.folder[highest]:
             wanted[str(highest)] = "UNAVAILABLE"
         return states == wanted
@@ -179,7 +189,7 @@ class Polled(Model):
         self, content: bytes, adds: int, *, good: bool = True, files: dict[str, bytes] | None = None
     ) -> None:
         # Before the folder is there, since the server may look at once.
-        self.traffic.routed.may_be(self.serving, str(self.last + 1))
+        self.traffic.routed.may_be(self.serving, calls.Answer(str(self.last + 1), adds))
         super().add(content, adds, good=good, files=files)
 
     def end(self) -> None:

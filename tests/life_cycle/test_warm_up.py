@@ -24,8 +24,7 @@ def test_a_version_whose_warm_up_fails_never_serves_a_call(
     assert calls.load(explicit, model) is None
     written.write(explicit.repository, model, 2, written.model_file(2, raises_on=rows))
     traffic = Traffic(explicit, model)
-    traffic.routed.contents["1"] = 1
-    traffic.routed.may_be("1")
+    traffic.routed.may_be(calls.Answer("1", 1))
     with traffic:
         traffic.flows()
         for _ in range(5):
