@@ -70,8 +70,8 @@ def candidates(root: Path, folder: Path, *, leave_incomplete: bool = False) -> l
     `leave_incomplete` passes over versions whose copy is not finished: without a model file, or without one that
     their manifest names. Otherwise they are an error.
     """
-    there = folders.checked_versions(root, folder)
     try:
+        there = folders.checked_versions(root, folder)
         if leave_incomplete:
             there = [version for version in there if _is_complete(folder / str(version))] or there
         specs = {there[-1]: ModelSpec.load(folder, there[-1])}

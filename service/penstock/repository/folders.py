@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -101,18 +102,23 @@ def _unreadable(repository: str | os.PathLike[str], error: Exception) -> Reposit
 
 
 def _open_no_link(file: str, flags: int) -> int:
-    # The path has been resolved: a link that stands there now has been put there since.
-    return os.open(file, flags | os.O_NOFOLLOW)
+    # The path has been resolved: a link or a pipe that stands there now has been put there since.
+    return os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _check_links(root: Path, folder: Path) -> None:
-    """Refuses a model folder, or anything in it, that leads outside the repository."""
+    """Refuses a model folder, or anything in it, that leads outside the repository or is no file at all.
+
+    Whoever opens a pipe waits for somebody to write to it.
+    """
     resolved = _inside(root, folder)
     for parent, folders, files in os.walk(resolved):
         for name in (*folders, *files):
             path = Path(parent, name)
-            if path.is_symlink():
-                _inside(root, path)
+            real = _inside(root, path) if path.is_symlink() else path
+            mode = real.lstat().st_mode
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                raise RepositoryError(f"{path}: is neither a file nor a folder")
 
 
 def _inside(root: Path, path: Path) -> Path:
