@@ -233,4 +233,4 @@ def test_callers_of_a_model_that_is_loaded_and_unloaded_lose_nothing_behind_grpc
 
 
 def test_callers_of_a_model_that_follows_its_folder_lose_nothing(polled: ServerProcess) -> None:
-    run(Polled, polled, examples=5, steps=12)
+    run(Polled, polled, examples=4, steps=10)
