@@ -77,7 +77,7 @@ test: setup tools checks ## everything that must hold: the checks, Rust tests, P
 
 .PHONY: explore
 explore: setup ## property tests with a seed of the moment, to find what `make test` does not
-	seed=$$(date +%s); for test in tests/property tests/operations tests/sklearn_import; do \
+	seed=$$(date +%s); for test in tests/property tests/operations tests/sklearn_import tests/life_cycle; do \
 		$(BIN)/python -m pytest $$test --hypothesis-seed=$$seed || exit 1; done
 
 .PHONY: lint

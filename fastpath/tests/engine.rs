@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use fastpath::batch::{Answer, BufferPool, Outbox, RunTimes};
 use fastpath::engine::reply::{Batch, OutputTensor};
 use fastpath::engine::run::{Given, OutputError, check_outputs, tensors};
-use fastpath::engine::{Caller, Engine, Method, Model, Route, Timeouts, Version};
+use fastpath::engine::{Caller, Engine, Method, Model, Timeouts, Version};
 use fastpath::spec::ModelSpec;
 use fastpath::status::{Code, Status};
 use fastpath::wire::predict_response::PredictResponse;
@@ -45,7 +45,7 @@ impl Server {
         };
         let spec = ModelSpec::parse(name, text, Vec::new()).unwrap();
         let version = self.engine.add_version(Model::new(spec, number).unwrap());
-        self.engine.routes.add(Route::to(Arc::clone(&version)));
+        self.engine.route(Arc::clone(&version));
         version
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fastpath::batch::{Answer, Outbox};
 use fastpath::engine::traffic::{Canary, Traffic};
-use fastpath::engine::{Caller, Engine, Method, Model, Route, RowsRequest, Timeouts, Version};
+use fastpath::engine::{Caller, Engine, Method, Model, RowsRequest, Timeouts, Version};
 use fastpath::spec::ModelSpec;
 use fastpath::status::{Code, Status};
 use wire_messages::{example, floats, input, ints, nested};
@@ -35,7 +35,7 @@ fn add(engine: &Engine, name: &str, number: u64) -> Arc<Version> {
     };
     let spec = ModelSpec::parse(name, text, Vec::new()).unwrap();
     let version = engine.add_version(Model::new(spec, number).unwrap());
-    engine.routes.add(Route::to(Arc::clone(&version)));
+    engine.route(Arc::clone(&version));
     version
 }
 

@@ -147,6 +147,18 @@ def test_a_link_that_leads_outside_is_refused(what: str, tmp_path: Path) -> None
     assert "leads outside the repository" in refusal(repo)
 
 
+@pytest.mark.parametrize("what", ["model.toml", "1/model.pt", "1/SHA256SUMS", "1/words.txt", "a link"])
+def test_a_pipe_is_refused_and_not_waited_for(what: str, tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    if what == "a link":
+        os.mkfifo(tmp_path / "pipe")
+        (folder / "1" / "words.txt").symlink_to(tmp_path / "pipe")
+    else:
+        (folder / what).unlink(missing_ok=True)
+        os.mkfifo(folder / what)
+    assert "is neither a file nor a folder" in refusal(tmp_path)
+
+
 def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
     folder = write(tmp_path)
     (folder / "1" / "words.txt").symlink_to(tmp_path / "gone")

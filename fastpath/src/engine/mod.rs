@@ -162,13 +162,19 @@ impl Engine {
         let version_text = model.version.to_string().into();
         let recent = Arc::clone(self.recent.lock().entry(spec.name.clone()).or_default());
         let version = Arc::new(Version { model, version_text, queue, statistics, metrics, recent });
-        let source = Source::of(&version);
-        version.metrics.set_features(source.map(|source| Arc::new(source) as Arc<dyn FeatureSource>));
         let mut versions = self.versions.lock();
         versions.retain(|version| version.strong_count() > 0);
         versions.push(Arc::downgrade(&version));
         drop(versions);
         version
+    }
+
+    /// Lets a version serve, and scrapes tell of its features: a version that never serves leaves those of another with its
+    /// number alone.
+    pub fn route(&self, version: Arc<Version>) {
+        let source = Source::of(&version);
+        version.metrics.set_features(source.map(|source| Arc::new(source) as Arc<dyn FeatureSource>));
+        self.routes.add(Route::to(version));
     }
 
     /// That nothing of a model is to be kept.

@@ -18,7 +18,7 @@ use super::statistics::VersionStatistics;
 use super::{RequestError, RouteError, SpecError};
 use crate::engine::feature_statistics::NoStatistics;
 use crate::engine::traffic::{Canary, Traffic};
-use crate::engine::{Engine, Model, Route, Timeouts};
+use crate::engine::{Engine, Model, Timeouts};
 use crate::metrics::Listener;
 
 #[pyclass(frozen, name = "Engine", module = "penstock._fastpath")]
@@ -64,7 +64,7 @@ impl PyEngine {
     }
 
     fn route(&self, queue: &PyQueue) {
-        self.engine.routes.add(Route::to(Arc::clone(queue.version())));
+        self.engine.route(Arc::clone(queue.version()));
     }
 
     fn unroute(&self, queue: &PyQueue) -> bool {

@@ -32,7 +32,7 @@ class Candidate:
 
     def told(self, error: BaseException) -> str:
         """An error's text for those who need not know where the repository lies."""
-        return str(error).replace(f"{self.root}/", "")
+        return folders.told(self.root, str(error))
 
     def open_file(self) -> BinaryIO:
         """The model's file. Raises RepositoryError."""
@@ -87,10 +87,10 @@ def candidates(root: Path, folder: Path, *, leave_incomplete: bool = False) -> l
     `leave_incomplete` passes over versions whose copy is not finished: without a model file, or without one that
     their manifest names. Otherwise they are an error.
     """
-    there = folders.checked_versions(root, folder)
-    if leave_incomplete:
-        there = [version for version in there if _is_complete(folder / str(version))] or there
     try:
+        there = folders.checked_versions(root, folder)
+        if leave_incomplete:
+            there = _complete(folder, there)
         specs = {there[-1]: ModelSpec.load(folder, there[-1])}
         chosen = specs[there[-1]].wanted_versions(there)
         return [
@@ -114,17 +114,30 @@ def _candidate(root: Path, folder: Path, version: int, spec: ModelSpec | None) -
     return Candidate(folder.name, version, spec, seen, root)
 
 
-def _is_complete(folder: Path) -> bool:
+def _complete(folder: Path, there: list[int]) -> list[int]:
+    """The versions whose copies are finished; at least one."""
+    missing = {version: _missing(folder / str(version)) for version in there}
+    complete = [version for version in there if not missing[version]]
+    if not complete:
+        lacking = folder / str(there[-1]) / missing[there[-1]][0]
+        raise RepositoryError(
+            f"{lacking}: no such file yet; version {there[-1]} of model {folder.name} needs it"
+        )
+    return complete
+
+
+def _missing(folder: Path) -> list[str]:
+    """The files that a version needs and that are not there."""
     if not (folder / folders.MODEL_FILE).is_file():
-        return False
+        return [folders.MODEL_FILE]
     manifest = folder / checksums.MANIFEST
     if not os.path.lexists(manifest):
-        return True
+        return []
     try:
         with folders.open_inside(folder.parent.parent, manifest) as file:
-            return not checksums.missing(folder, checksums.read_manifest(file))
+            return checksums.missing(folder, checksums.read_manifest(file))
     except Exception:  # noqa: BLE001 - what is wrong with it is told when the version is loaded
-        return True
+        return []
 
 
 def scan(repository: str | os.PathLike[str], only: str | None = None) -> list[Candidate]:

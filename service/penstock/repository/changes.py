@@ -40,7 +40,10 @@ class Change:
 
 @dataclass
 class Changes:
-    """Looks at the folders under `root` each `every_s` seconds, sooner where something has just changed."""
+    """Looks at the folders under `root` each `every_s` seconds, sooner where something has just changed.
+
+    `root` may be a link that is replaced to show another copy of the whole repository.
+    """
 
     root: Path
     every_s: float
@@ -58,7 +61,12 @@ class Changes:
 
     def look(self, known: Sequence[str]) -> list[Change]:
         """The changes that are finished; `known` are the models that this process has."""
+        self._due = time.monotonic() + self.every_s
         now = self._now(known)
+        if now is None:
+            # What was seen before says nothing of what will be there afterwards.
+            self._last = {}
+            return []
         settled = [change for name, change in now.items() if self._last.get(name) == change]
         new = [change for change in settled if self._told.get(change.name) != change]
         waiting = any(self._last.get(name) != change for name, change in now.items())
@@ -68,25 +76,29 @@ class Changes:
         self._due = time.monotonic() + (min(_SETTLE_S, self.every_s) if waiting else self.every_s)
         return new
 
-    def _now(self, known: Sequence[str]) -> dict[str, Change]:
+    def _now(self, known: Sequence[str]) -> dict[str, Change] | None:
+        """What each folder says; None where that cannot be told."""
         try:
-            found = folders.model_folders(self.root)
+            root = folders.root_of(self.root)
+            found = folders.model_folders(root)
         except RepositoryError as error:
-            return self._lost(str(error))
+            self._tell_lost(str(error))
+            return None
         if not found and known:
-            return self._lost(f"{self.root}: no model is here any more; what serves goes on")
+            self._tell_lost(f"{self.root}: no model is here any more; what serves goes on")
+            return None
         self._unreadable = ""
-        changes = {name: self._of_folder(folder) for name, folder in found.items()}
+        changes = {name: _of_folder(root, folder) for name, folder in found.items()}
         return changes | {name: Change(name, removed=True) for name in known if name not in found}
 
-    def _lost(self, reason: str) -> dict[str, Change]:
+    def _tell_lost(self, reason: str) -> None:
         if reason != self._unreadable:
             log.error("repository cannot be read", reason=reason)
             self._unreadable = reason
-        return dict(self._last)
 
-    def _of_folder(self, folder: Path) -> Change:
-        try:
-            return Change(folder.name, candidates(self.root, folder, leave_incomplete=True))
-        except RepositoryError as error:
-            return Change(folder.name, fault=str(error))
+
+def _of_folder(root: Path, folder: Path) -> Change:
+    try:
+        return Change(folder.name, candidates(root, folder, leave_incomplete=True))
+    except RepositoryError as error:
+        return Change(folder.name, fault=str(error))

@@ -13,7 +13,10 @@ from penstock.repository.candidate import Candidate, candidates, scan
 
 @dataclass(frozen=True)
 class First:
-    """The versions to load, and the models whose folders cannot be served, with the reason."""
+    """The versions to load, and the models whose folders cannot be served, with the reason.
+
+    `root` is the repository as it was given: perhaps a link, which may lead elsewhere later.
+    """
 
     root: Path
     wanted: Sequence[Candidate]
@@ -26,8 +29,9 @@ def first(repository: str, model_control: str, load_models: str) -> First:
     Without control a bad folder is refused, because nobody would mend it while the server runs; a polled repository
     may hold one, or none at all yet.
     """
+    given = Path(repository).absolute()
     if model_control == "none" or load_models == "*":
-        return First(folders.root_of(repository), scan(repository))
+        return First(given, scan(repository))
     root = folders.root_of(repository)
     found = folders.model_folders(root)
     if model_control == "explicit":
@@ -37,7 +41,7 @@ def first(repository: str, model_control: str, load_models: str) -> First:
                 raise RepositoryError(
                     f"load_models: no model {name!r} in {root}; {folders.nearest_model(list(found), name)}"
                 )
-        return First(root, [each for name in dict.fromkeys(names) for each in candidates(root, found[name])])
+        return First(given, [each for name in dict.fromkeys(names) for each in candidates(root, found[name])])
     wanted: list[Candidate] = []
     faults = {}
     for name, folder in found.items():
@@ -45,4 +49,4 @@ def first(repository: str, model_control: str, load_models: str) -> First:
             wanted += candidates(root, folder, leave_incomplete=True)
         except RepositoryError as error:
             faults[name] = str(error)
-    return First(root, wanted, faults)
+    return First(given, wanted, faults)

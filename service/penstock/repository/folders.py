@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -36,6 +37,11 @@ def model_folders(root: Path) -> dict[str, Path]:
     except OSError as error:
         raise _unreadable(root, error) from error
     return {folder.name: folder for folder in folders}
+
+
+def is_model_name(name: str) -> bool:
+    """Whether callers can ask for a model of that name."""
+    return MODEL_NAME.fullmatch(name) is not None and name not in PROBE_NAMES
 
 
 def nearest_model(names: Iterator[str] | list[str], name: str) -> str:
@@ -67,6 +73,13 @@ def checked_versions(root: Path, folder: Path) -> list[int]:
     return found
 
 
+def told(root: Path, text: str) -> str:
+    """An error's text for those who need not know where the repository lies."""
+    text = text.replace(f"{root}/", "").replace(f"{root}: ", "")
+    # A file's name may be no UTF-8.
+    return text.encode(errors="backslashreplace").decode()
+
+
 def open_inside(root: Path, path: Path) -> BinaryIO:
     """A file opened for reading, certainly within the repository."""
     file = _inside(root, path)
@@ -77,8 +90,10 @@ def open_inside(root: Path, path: Path) -> BinaryIO:
 
 
 def _may_be_model(entry: Path) -> bool:
-    # Dot folders are left alone: .git, and the ..data of volumes that Kubernetes writes.
-    return entry.is_dir() and not entry.name.startswith(".") and entry.name not in _NOT_MODELS
+    # Dot folders are left alone: .git, and the ..data of volumes that Kubernetes writes. A link that leads nowhere
+    # now may have led to a folder, and is no word of its having been removed.
+    is_folder = entry.is_dir() or (entry.is_symlink() and not entry.exists())
+    return is_folder and not entry.name.startswith(".") and entry.name not in _NOT_MODELS
 
 
 def _unreadable(repository: str | os.PathLike[str], error: Exception) -> RepositoryError:
@@ -89,18 +104,23 @@ def _unreadable(repository: str | os.PathLike[str], error: Exception) -> Reposit
 
 
 def _open_no_link(file: str, flags: int) -> int:
-    # The path has been resolved: a link that stands there now has been put there since.
-    return os.open(file, flags | os.O_NOFOLLOW)
+    # The path has been resolved: a link or a pipe that stands there now has been put there since.
+    return os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _check_links(root: Path, folder: Path) -> None:
-    """Refuses a model folder, or anything in it, that leads outside the repository."""
+    """Refuses a model folder, or anything in it, that leads outside the repository or is no file at all.
+
+    Whoever opens a pipe waits for somebody to write to it.
+    """
     resolved = _inside(root, folder)
     for parent, folders, files in os.walk(resolved):
         for name in (*folders, *files):
             path = Path(parent, name)
-            if path.is_symlink():
-                _inside(root, path)
+            real = _inside(root, path) if path.is_symlink() else path
+            mode = real.lstat().st_mode
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                raise RepositoryError(f"{path}: is neither a file nor a folder")
 
 
 def _inside(root: Path, path: Path) -> Path:
@@ -109,5 +129,5 @@ def _inside(root: Path, path: Path) -> Path:
     except (OSError, RuntimeError) as error:
         raise RepositoryError(f"{path}: leads nowhere: {error}") from error
     if not resolved.is_relative_to(root):
-        raise RepositoryError(f"{path}: leads outside the repository, to {resolved}")
+        raise RepositoryError(f"{path}: leads outside the repository")
     return resolved

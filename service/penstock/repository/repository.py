@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from weakref import WeakSet
 
 from penstock import log
 from penstock._fastpath import Engine
@@ -58,7 +59,13 @@ class Repository:
         self._busy_lock = threading.Lock()
         # The models that must serve for the server to be ready: those that it began with.
         self._required = frozenset({*first.faults, *(candidate.name for candidate in first.wanted)})
+        # Folders whose names no caller can ask for are told of in the log alone, once.
+        self._misnamed: set[str] = set()
+        # The engine forgets a number that no version has; none begins with it meanwhile.
+        self._forgetting = threading.Lock()
         self._failed: dict[str, set[Candidate]] = {}
+        # Versions that drain for longer than anybody waits.
+        self._overdue: WeakSet[ModelVersion] = WeakSet()
         self._started = False
         self._changes: Changes | None = None
         self._thread = threading.Thread(target=self._run, name="loading", daemon=True)
@@ -138,7 +145,7 @@ class Repository:
                 job = self._jobs.get(timeout=None if changes is None else changes.wait_s())
             except queue.Empty:
                 if changes is not None:
-                    self._look(changes)
+                    self._look_safely(changes)
                 continue
             if job is None:
                 return
@@ -171,13 +178,17 @@ class Repository:
         return future
 
     def _load(self, name: str) -> None:
-        found = folders.model_folders(self._root)
+        try:
+            root = folders.root_of(self._root)
+            found = folders.model_folders(root)
+        except RepositoryError as error:
+            raise RepositoryError(self._told(str(error))) from error
         # Looked up: no name that a caller sends becomes a path.
         if name not in found:
             raise UnknownModelError(unknown_model(name))
         self._failed.pop(name, None)
         try:
-            wanted = candidates(self._root, found[name])
+            wanted = candidates(root, found[name])
         except RepositoryError as error:
             self._set_fault(name, str(error))
             raise RepositoryError(self._told(str(error))) from error
@@ -189,19 +200,20 @@ class Repository:
     def _unload(self, name: str) -> None:
         if name not in self.registry.names():
             raise UnknownModelError(unknown_model(name))
-        self._required -= {name}
         self._drop(name)
 
     def _drop(self, name: str) -> None:
+        self._required -= {name}
         self._set_fault(name, "")
         self._failed.pop(name, None)
-        for version in self.registry.versions(name):
+        versions = self.registry.versions(name)
+        for version in versions:
             if version.status.state is State.UNAVAILABLE:
                 self._forget(version)
             version.retire()
         self._traffic.forget(name)
         self._engine.forget(name, None)
-        self._await_drained(name)
+        self._await_drained(versions)
         self._on_change()
 
     def _bring_up(self, name: str, wanted: Sequence[Candidate]) -> list[str]:
@@ -214,26 +226,25 @@ class Repository:
         for candidate in wanted:
             if self._is_served(candidate) or candidate in self._failed.get(name, ()):
                 continue
+            self._await_drained(self.registry.all_versions())
             version = ModelVersion(candidate, self._host)
             replaced = [
                 other
                 for other in self.registry.versions(name)
                 if other.candidate.version == candidate.version
             ]
-            self.registry.add(version)
+            with self._forgetting:
+                self.registry.add(version)
             try:
                 version.load()
-            except Exception as error:  # noqa: BLE001 - the version has logged it and keeps it as its reason
+            except Exception:  # noqa: BLE001 - the version has logged it and keeps of it what may be told
                 self._failed.setdefault(name, set()).add(candidate)
-                failures.append(
-                    f'Version {candidate.version} of model "{name}" could not be loaded: {self._told(str(error))}'
-                )
+                failures.append(f'Version {candidate.version} of model "{name}" {version.status.reason}')
                 continue
             for other in replaced:
                 other.retire()
             self._configure_traffic(name, wanted)
             self._retire_surplus(name, wanted)
-            self._await_drained(name)
         self._retire_surplus(name, wanted)
         self._forget_failed(name, wanted)
         return failures
@@ -266,25 +277,37 @@ class Repository:
                 version.retire()
                 count -= 1
 
-    def _await_drained(self, name: str) -> None:
+    def _await_drained(self, versions: Sequence[ModelVersion]) -> None:
         until = time.monotonic() + _DRAIN_S
-        for version in self.registry.versions(name):
-            if version.status.state is State.DRAINING and not version.join(until - time.monotonic()):
-                log.warning("model still drains", model=name, version=version.candidate.version)
+        for version in versions:
+            if version.status.state is not State.DRAINING or version in self._overdue:
+                continue
+            if not version.join(max(0.0, until - time.monotonic())):
+                # It holds up one change, and no more after that.
+                self._overdue.add(version)
+                candidate = version.candidate
+                log.warning("model still drains", model=candidate.name, version=candidate.version)
 
     def _forget_failed(self, name: str, wanted: Sequence[Candidate]) -> None:
-        """Failed versions that nobody wants any more are no news."""
+        """Failed versions that nobody wants any more are no news, and are tried again should somebody want them."""
+        self._failed[name] = self._failed.get(name, set()) & set(wanted)
         for version in self.registry.versions(name):
             if version.status.state is State.UNAVAILABLE and version.candidate not in wanted:
                 self._forget(version)
 
     def _forget(self, version: ModelVersion) -> None:
-        self.registry.remove(version)
         candidate = version.candidate
-        if not any(
-            other.candidate.version == candidate.version for other in self.registry.versions(candidate.name)
-        ):
-            self._engine.forget(candidate.name, candidate.version)
+        with self._forgetting:
+            self.registry.remove(version)
+            others = self.registry.versions(candidate.name)
+            if not any(other.candidate.version == candidate.version for other in others):
+                self._engine.forget(candidate.name, candidate.version)
+
+    def _look_safely(self, changes: Changes) -> None:
+        try:
+            self._look(changes)
+        except Exception as error:  # noqa: BLE001 - the thread lives, and looks again
+            log.error("repository could not be followed", cause=error)
 
     def _look(self, changes: Changes) -> None:
         """One look at the folders, of those that `poll` asks for."""
@@ -298,16 +321,24 @@ class Repository:
 
     def _set_fault(self, name: str, reason: str) -> None:
         """Why a model's folder cannot be served, with its path; "" once it can."""
+        if not folders.is_model_name(name):
+            if name not in self._misnamed:
+                log.error("model folder cannot be served", model=name, reason=reason)
+            self._misnamed.add(name)
+            return
         told = f"{_FAULT}: {self._told(reason)}" if reason else ""
         if told and told not in {status.reason for status in self.registry.statuses(name)}:
             log.error("model folder cannot be served", model=name, reason=reason)
         self.registry.set_fault(name, told)
         if told and not self.registry.ready(name):
             self._engine.set_unavailable(name, None, _FAULT)
+        self._on_change()
 
     def _told(self, reason: str) -> str:
         """What is told to those who need not know where the repository lies."""
-        return reason.replace(f"{self._root}/", "")
+        for root in (self._root, self._root.resolve()):
+            reason = folders.told(root, reason)
+        return reason
 
     def _others_serve(self) -> bool:
         return self._started and any(status.ready for status in self.registry.statuses())

@@ -87,7 +87,7 @@ class ModelVersion:
             self._host.engine.unroute(self._queue)
 
     def join(self, timeout_s: float) -> bool:
-        """Waits until nothing of it runs any more and its memory is free; gives whether that is so."""
+        """Waits until nothing of it runs any more, its memory is free and `gone` was told; gives whether that is so."""
         return self._gone.wait(timeout_s)
 
     def _load(self) -> None:
@@ -122,10 +122,15 @@ class ModelVersion:
             self._queue.close()
 
     def _ended(self) -> None:
+        # One whose number another has taken may end before it is retired.
+        self._enter(State.DRAINING, only_from=State.READY)
         with self._change:
             self._queue = None
-        self._gone.set()
-        self._host.gone(self)
+        # Before whoever waits goes on, so that nothing is left of it then.
+        try:
+            self._host.gone(self)
+        finally:
+            self._gone.set()
 
     def _enter(self, state: State, *, only_from: State | None = None) -> bool:
         with self._change:
