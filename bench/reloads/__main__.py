@@ -30,7 +30,7 @@ def main() -> None:
         flags = ("--model-control", "explicit", "--load-models", "*")
         with ServerProcess(repository, *flags) as server:
             lines += ["", *_memory(server, repository, arguments.megabytes), ""]
-            rounds = Rounds(server.address, repository, Path(folder))
+            rounds = Rounds(server.address, repository, Path(folder), arguments.pause_s)
             outcomes = [
                 rounds.run(asked, arguments.rounds, arguments.reloads) for asked in (model.SMALL, model.LARGE)
             ]
@@ -46,6 +46,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--megabytes", type=int, default=300, help="each version's weights (300)")
     parser.add_argument("--reloads", type=int, default=200, help="for each kind of traffic (200)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the medians are given (5)")
+    parser.add_argument("--pause-s", type=float, default=0.0, help="between two reloads (0: none)")
     parser.add_argument("--output", type=Path, help="Markdown file to write")
     return parser.parse_args()
 
@@ -69,7 +70,7 @@ def _memory(server: ServerProcess, repository: Path, megabytes: int) -> list[str
 def _table(outcomes: Sequence[Outcome]) -> list[str]:
     head = (
         "| traffic on | calls/s | reloads | load takes, ms | p99 without, ms | p99 with, ms | with / without |"
-        " first call / steady p99 | calls | failed | answers looked into | of no one version |"
+        " first call (median, p95) / steady p99 | calls | failed | answers looked into | of no one version |"
     )
     lines = [head, "| --- |" + " ---: |" * 11]
     for outcome in outcomes:
@@ -77,7 +78,7 @@ def _table(outcomes: Sequence[Outcome]) -> list[str]:
             after.p99_us / before.p99_us
             for before, after in zip(outcome.without, outcome.with_reloads, strict=True)
         ]
-        first = np.percentile(outcome.first_us, 50) / np.percentile(outcome.steady_us, 99)
+        first = np.percentile(outcome.first_us, [50, 95]) / np.percentile(outcome.steady_us, 99)
         parts = [*outcome.without, *outcome.with_reloads]
         failed = outcome.failed + sum(part.failed for part in parts)
         cells = [
@@ -88,7 +89,7 @@ def _table(outcomes: Sequence[Outcome]) -> list[str]:
             _p99s(outcome.without),
             _p99s(outcome.with_reloads),
             f"{median(ratios):.2f}",
-            f"{first:.2f}",
+            f"{first[0]:.2f}, {first[1]:.2f}",
             f"{sum(part.calls for part in parts):,}",
             f"{failed}",
             f"{outcome.looked_at:,}",

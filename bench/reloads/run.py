@@ -54,10 +54,11 @@ class Outcome:
 class Rounds:
     """Measures one server."""
 
-    def __init__(self, address: str, repository: Path, folder: Path) -> None:
+    def __init__(self, address: str, repository: Path, folder: Path, pause_s: float) -> None:
         self._address = address
         self._repository = repository
         self._folder = folder
+        self._pause_s = pause_s
 
     def run(self, asked: str, rounds: int, reloads: int) -> Outcome:
         """At least so many rounds, and as many more as it takes to have so many reloads."""
@@ -72,7 +73,7 @@ class Rounds:
             with watched(self._address, asked) as answers:
                 without.append(self._traffic(asked, answer_bytes, rate))
             steady_us += answers.latencies_us
-            with watched(self._address, asked) as during, turns.going_on():
+            with watched(self._address, asked) as during, turns.going_on(self._pause_s):
                 with_reloads.append(self._traffic(asked, answer_bytes, rate))
             for part in (answers, during):
                 looked_at += len(part.latencies_us)

@@ -66,12 +66,13 @@ class Turns:
         self.first.ask(self._stub, request)
 
     @contextmanager
-    def going_on(self) -> Iterator[None]:
-        """Reloads, one after the other, until the block ends."""
+    def going_on(self, pause_s: float) -> Iterator[None]:
+        """Reloads, one after the other with a pause between them, until the block ends."""
         over = threading.Event()
 
         def reload() -> None:
-            while not over.is_set():
+            self.reload()
+            while not over.wait(pause_s):
                 self.reload()
 
         thread = threading.Thread(target=reload)

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from penstock.errors import ConflictError, RepositoryError, UnknownModelError
-from penstock.repository import changes
-from penstock.repository import repository as control
+from penstock.repository import changes, serving
 from tests.unit.fake_versions import BUG, FAILS, WARM_UP_FAILS, Fake, fake, write_text
 from tests.waiting import wait_for
 
@@ -166,7 +165,7 @@ def test_a_second_change_of_a_model_is_refused_while_the_first_waits_or_runs(run
 def test_the_next_version_waits_for_the_one_that_drains_but_no_longer_than_its_bound(
     running: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "_DRAIN_S", 0.01)
+    monkeypatch.setattr(serving, "_DRAIN_S", 0.01)
     running.write("fraud", 1)
     running.load("fraud")
     (queue,) = running.engine.routed.values()

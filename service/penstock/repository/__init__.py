@@ -1,8 +1,8 @@
 """The model repository: folders → candidates → versions that serve.
 
-`folders` says what is a model, `candidate` which of its versions could and should serve, `version`
-takes one through its states, `registry` knows all of them. `repository` changes them one at a time: it begins with
-what `first` says, and `changes` tells it of folders that have changed.
+`folders` says what is a model, `candidate` which of its versions could and should serve, `version` takes one through
+its states, `registry` knows all of them, `serving` makes them follow what is wanted. `repository` is its thread: it
+begins with what `first` says, and `changes` tells it of folders that have changed.
 """
 
 from penstock.repository.candidate import Candidate, candidates, scan
