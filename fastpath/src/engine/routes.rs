@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
-use super::traffic::{Asked, Defaults, Traffic};
+use super::traffic::{Asked, Defaults, Traffic, shorten};
 use super::{Route, Version};
 use crate::metrics::traffic::TrafficMetrics;
 use crate::spec::model::MAX_NAME_BYTES;
@@ -248,9 +248,4 @@ fn unknown_name(name: &str) -> Status {
         );
     }
     Status::new(Code::NotFound, format!("Model {name:?} is not in the repository."))
-}
-
-/// The front of a text that a caller sent, for a message.
-pub(super) fn shorten(text: &str) -> String {
-    text.chars().take(MAX_NAME_BYTES).collect()
 }

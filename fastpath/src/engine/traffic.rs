@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::features::hash::xxh3_64;
+use crate::spec::model::MAX_NAME_BYTES;
 use crate::spec::versions::{STABLE, is_label};
 use crate::status::Status;
 
@@ -54,7 +55,7 @@ impl<'a> Asked<'a> {
                 "model_version",
                 format!(
                     "Version {:?} is neither a version number nor a label; send a decimal number, a label, or nothing for the default.",
-                    super::routes::shorten(version)
+                    shorten(version)
                 ),
             )
         })
@@ -177,6 +178,11 @@ fn next_point() -> u64 {
     let point = POINT.get().wrapping_add(STEP);
     POINT.set(point);
     point
+}
+
+/// The front of a text that a caller sent, for a message.
+pub(super) fn shorten(text: &str) -> String {
+    text.chars().take(MAX_NAME_BYTES).collect()
 }
 
 #[cfg(test)]
