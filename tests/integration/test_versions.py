@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -85,6 +87,11 @@ def test_the_policy_says_which_versions_serve(sections: str, loaded: list[str], 
     say(repo, sections)
     with ServerProcess(repo) as server:
         assert ready(server) == loaded
+        request = oip.ModelMetadataRequest(name="fraud")
+        assert list(server.inference.ModelMetadata(request, timeout=30).versions) == loaded
+        url = f"http://127.0.0.1:{server.serving['http_port']}/v2/models/fraud"
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            assert json.load(answer)["versions"] == loaded
 
 
 def test_a_label_moves_once_its_version_serves_and_not_to_one_that_does_not_load(repo: Path) -> None:

@@ -29,7 +29,7 @@ pub struct ModelReady<'a> {
 #[derive(Serialize)]
 pub struct Model<'a> {
     name: &'a str,
-    versions: [&'a str; 1],
+    versions: Vec<String>,
     platform: &'static str,
     inputs: Vec<Tensor>,
     outputs: Vec<Tensor>,
@@ -46,13 +46,14 @@ struct Tensor {
 }
 
 impl<'a> Model<'a> {
-    pub fn of(version: &'a Version) -> Self {
+    /// Of a version; `serving` are the numbers of all that serve.
+    pub fn of(version: &'a Version, serving: impl Iterator<Item = u64>) -> Self {
         let model = &version.model;
         let tensors = |tensors: Vec<TensorInfo>| tensors.into_iter().map(Tensor::of).collect();
         let kinds = model.feature_kinds().into_iter();
         Self {
             name: &model.spec.name,
-            versions: [&version.version_text],
+            versions: serving.map(|number| number.to_string()).collect(),
             platform: PLATFORM,
             inputs: tensors(model.takes()),
             outputs: tensors(model.outputs()),

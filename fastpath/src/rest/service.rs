@@ -65,8 +65,10 @@ impl Service {
                 Ok(answer::json(http, &metadata::Ready { ready }))
             }
             Route::Model(path) => {
-                let version = self.calls.engine().routes.find(path.name, path.version)?;
-                Ok(answer::json(StatusCode::OK, &metadata::Model::of(&version)))
+                let routes = &self.calls.engine().routes;
+                let version = routes.find(path.name, path.version)?;
+                let serving = routes.serving(path.name).into_iter().map(|(number, _)| number);
+                Ok(answer::json(StatusCode::OK, &metadata::Model::of(&version, serving)))
             }
             Route::ModelReady(path) => {
                 let (http, ready) = match self.calls.engine().routes.find(path.name, path.version) {
