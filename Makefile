@@ -124,7 +124,7 @@ tools: $(STAMPS)/packages ## grpcurl and what else in Go the tests drive, into b
 	@$(BIN)/python k8s/tests/schemas.py build/k8s/schemas
 
 .PHONY: k8s-test
-k8s-test: $(STAMPS)/extension tools ## k8s/ before a real Kubernetes control plane, built into build/k8s the first time (5 minutes)
+k8s-test: $(STAMPS)/extension tools ## k8s/ before a real Kubernetes control plane, built into build/k8s the first time
 	k8s/tests/binaries.sh build/k8s/bin
 	$(BIN)/python -m pytest k8s/tests
 

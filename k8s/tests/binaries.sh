@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds a Kubernetes control plane and kwok into a folder: five minutes and 4 GB of Go's build cache the first time, nothing after that.
+# Builds a Kubernetes control plane and kwok into a folder: minutes and 4 GB of Go's build cache the first time, nothing after that.
 # usage: k8s/tests/binaries.sh FOLDER
 #
 # One program is the API server, the controller manager, the scheduler and kubectl, chosen by the name that it is called by (modules/kube):

@@ -27,7 +27,7 @@ USERS = {
     "kwok": "kwok,4,system:masters",
 }
 # Of the autoscaler; Kubernetes' own is 15 s, which a managed control plane does not let you change.
-HPA_SYNC_S = 2
+HPA_SYNC_S = 1
 
 
 class ControlPlane:
