@@ -54,7 +54,7 @@ pip := $(BIN)/python -m pip --quiet
 .PHONY: help
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(STAMPS)/models ## the virtual environment, the extension in release mode, the example models
@@ -119,8 +119,14 @@ kserve: $(STAMPS)/extension ## KServe's own client against the server, in an env
 		else rm -rf $(KSERVE); echo "kserve: its client could not be installed, skipped"; fi
 
 .PHONY: tools
-tools: ## grpcurl and what else in Go the tests drive, into build/bin; without Go those tests skip
+tools: $(STAMPS)/packages ## grpcurl and what else in Go the tests drive, into build/bin; without Go those tests skip
 	@tests/tools.sh $(GO_BIN)
+	@$(BIN)/python k8s/tests/schemas.py build/k8s/schemas
+
+.PHONY: k8s-test
+k8s-test: $(STAMPS)/extension tools ## k8s/ before a real Kubernetes control plane, built into build/k8s the first time
+	k8s/tests/binaries.sh build/k8s/bin
+	$(BIN)/python -m pytest k8s/tests
 
 .PHONY: bench
 bench: setup ## measure: criterion on the pure core, pytest-benchmark on the whole, the doors beside other servers

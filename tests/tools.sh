@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the tools that some tests drive (grpcurl, ghz, buf, the Go stub generators, h2spec, gRPC's interop client,
-# kustomize) into a folder.
+# kustomize, kubeconform) into a folder.
 # usage: tests/tools.sh FOLDER
 #
 # Versions are pinned. A tool that cannot be had (no Go, no network) is named in one line and its tests
@@ -42,4 +42,5 @@ google.golang.org/grpc/cmd/protoc-gen-go-grpc v1.6.2
 github.com/summerwind/h2spec/cmd/h2spec v2.2.1+incompatible
 google.golang.org/grpc/interop/client v1.85.0 grpc-interop-client
 sigs.k8s.io/kustomize/kustomize/v5 v5.8.1
+github.com/yannh/kubeconform/cmd/kubeconform v0.7.0
 END

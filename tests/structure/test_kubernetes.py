@@ -1,120 +1,125 @@
-"""k8s/base keeps its promises: time to drain, no rights, probes by their names, settings that exist."""
+"""k8s/ keeps its promises however it is put together: no rights, probes by their names, settings that exist."""
 
-import shutil
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+import re
 
 import pytest
-import yaml
 
-from penstock.config import Settings, load_settings
-
-BASE = Path(__file__).parents[2] / "k8s" / "base"
-
-
-def manifests() -> Iterator[dict[str, Any]]:
-    for name in yaml.safe_load((BASE / "kustomization.yaml").read_text())["resources"]:
-        yield from yaml.safe_load_all((BASE / name).read_text())
+from penstock.config import Settings
+from tests.structure import manifests as k8s
+from tests.structure.manifests import Manifest
 
 
-def manifest(kind: str, name: str = "penstock") -> dict[str, Any]:
-    (found,) = (m for m in manifests() if m["kind"] == kind and m["metadata"]["name"] == name)
-    return found
+@pytest.fixture(params=k8s.WAYS)
+def rendered(request: pytest.FixtureRequest) -> list[Manifest]:
+    return k8s.render(request.param)
 
 
 @pytest.fixture
-def pod() -> dict[str, Any]:
-    spec: dict[str, Any] = manifest("Deployment")["spec"]["template"]["spec"]
-    return spec
+def pod(rendered: list[Manifest]) -> Manifest:
+    return k8s.pod(rendered)
 
 
 @pytest.fixture
-def container(pod: dict[str, Any]) -> dict[str, Any]:
-    (only,) = pod["containers"]
-    assert isinstance(only, dict)
-    return only
+def container(rendered: list[Manifest]) -> Manifest:
+    return k8s.container(rendered)
 
 
 @pytest.fixture
-def settings(container: dict[str, Any]) -> Settings:
-    """The settings as the server itself reads them, which refuses variables that it does not know."""
-    return load_settings({}, {variable["name"]: variable["value"] for variable in container["env"]})
+def settings(rendered: list[Manifest]) -> Settings:
+    return k8s.settings(rendered)
 
 
-def test_every_file_of_the_base_is_listed() -> None:
-    listed = yaml.safe_load((BASE / "kustomization.yaml").read_text())["resources"]
-    assert sorted(listed) == sorted(p.name for p in BASE.glob("*.yaml") if p.name != "kustomization.yaml")
+@pytest.mark.parametrize("kustomization", sorted(k8s.K8S.rglob("kustomization.yaml")), ids=str)
+def test_every_file_beside_a_kustomization_is_named_in_it(kustomization: k8s.Path) -> None:
+    text = kustomization.read_text()
+    beside = {p.name for p in kustomization.parent.iterdir() if p.is_file()} - {
+        "kustomization.yaml",
+        "README.md",
+    }
+    assert {name for name in beside if name not in text} == set()
 
 
-def test_the_grace_period_outlasts_pre_stop_and_drain(
-    pod: dict[str, Any], container: dict[str, Any], settings: Settings
-) -> None:
-    pre_stop_s = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    # Load balancers were seen to send for 15 to 19 seconds to a pod that is leaving.
-    assert pre_stop_s >= 25
-    drain_s = settings.drain_delay_s + settings.drain_timeout_s
-    assert pod["terminationGracePeriodSeconds"] >= pre_stop_s + drain_s + 5
+@pytest.mark.parametrize("component", [*k8s.COMPONENTS, *k8s.ALONE])
+def test_every_component_says_when_what_it_costs_and_how_it_is_tested(component: str) -> None:
+    folder = k8s.K8S / component
+    readme = next(f / "README.md" for f in (folder, folder.parent) if (f / "README.md").exists())
+    text = readme.read_text()
+    assert [word for word in ("**When**", "**Cost**", "**Tested**") if word not in text] == []
 
 
-def test_a_rollout_never_serves_with_fewer_pods() -> None:
-    assert manifest("Deployment")["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+def test_a_rollout_never_serves_with_fewer_pods(rendered: list[Manifest]) -> None:
+    assert k8s.one(rendered, "Deployment")["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
 
 
-def test_the_pod_passes_the_restricted_security_standard(
-    pod: dict[str, Any], container: dict[str, Any]
-) -> None:
-    labels = manifest("Namespace")["metadata"]["labels"]
-    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+def test_the_autoscaler_alone_says_how_many_pods_there_are(rendered: list[Manifest]) -> None:
+    scalers = [*k8s.of_kind(rendered, "HorizontalPodAutoscaler"), *k8s.of_kind(rendered, "ScaledObject")]
+    fixed = "replicas" in k8s.one(rendered, "Deployment")["spec"]
+    assert len(scalers) + fixed == 1
+
+
+def test_the_pod_passes_the_restricted_security_standard(rendered: list[Manifest], pod: Manifest) -> None:
+    (namespace,) = k8s.of_kind(rendered, "Namespace")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["runAsUser"] == 65532
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert pod["automountServiceAccountToken"] is False
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
+    for container in (*pod["containers"], *pod.get("initContainers", [])):
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
 
 
-def test_probes_ask_for_the_health_services_by_name(container: dict[str, Any], settings: Settings) -> None:
-    asked = {probe: container[probe]["grpc"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")}
-    assert asked == {
+def test_probes_ask_for_the_health_services_by_name(container: Manifest, settings: Settings) -> None:
+    probes = {probe: container[probe] for probe in ("startupProbe", "readinessProbe", "livenessProbe")}
+    if settings.tls_certificate:
+        # The kubelet's gRPC probes speak no TLS.
+        asked = {probe: found["httpGet"] for probe, found in probes.items()}
+        assert asked == {
+            "startupProbe": {"port": settings.metrics_port, "path": "/readyz"},
+            "readinessProbe": {"port": settings.metrics_port, "path": "/readyz"},
+            "livenessProbe": {"port": settings.metrics_port, "path": "/livez"},
+        }
+        return
+    assert {probe: found["grpc"] for probe, found in probes.items()} == {
         "startupProbe": {"port": settings.port, "service": "readiness"},
         "readinessProbe": {"port": settings.port, "service": "readiness"},
         "livenessProbe": {"port": settings.port, "service": "liveness"},
     }
 
 
-def test_selectors_match_the_pods_labels() -> None:
-    deployment = manifest("Deployment")["spec"]
+def test_cpus_are_whole_and_requests_are_limits(container: Manifest) -> None:
+    resources = container["resources"]
+    assert resources["requests"] == resources["limits"]
+    assert re.fullmatch(r"[1-9]\d*", str(resources["requests"]["cpu"]))
+
+
+def test_selectors_match_the_pods_labels(rendered: list[Manifest]) -> None:
+    deployment = k8s.one(rendered, "Deployment")["spec"]
     labels = deployment["template"]["metadata"]["labels"]
-    selectors = [
-        deployment["selector"]["matchLabels"],
-        manifest("Service")["spec"]["selector"],
-        manifest("Service", "penstock-headless")["spec"]["selector"],
-        manifest("PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
-    ]
+    selectors = [deployment["selector"]["matchLabels"]]
+    for kind in ("Service", "PodDisruptionBudget", "NetworkPolicy", "PodMonitor"):
+        for manifest in k8s.of_kind(rendered, kind):
+            spec = manifest["spec"]
+            selector = spec.get("podSelector") or spec.get("selector")
+            selectors.append(selector.get("matchLabels", selector))
     assert all(selector and selector.items() <= labels.items() for selector in selectors)
 
 
-def test_service_ports_lead_to_the_servers_ports(container: dict[str, Any], settings: Settings) -> None:
+def test_service_ports_lead_to_the_servers_ports(
+    rendered: list[Manifest], container: Manifest, settings: Settings
+) -> None:
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert ports == {"http": settings.http_port, "grpc": settings.port, "metrics": settings.metrics_port}
-    for name in ("penstock", "penstock-headless"):
-        for port in manifest("Service", name)["spec"]["ports"]:
-            assert ports[port["targetPort"]] == port["port"]
+    for service in k8s.of_kind(rendered, "Service"):
+        for port in service["spec"]["ports"]:
+            assert port["targetPort"] in ports
 
 
-def test_kustomize_builds_the_base() -> None:
-    command = next(
-        (c for c in (["kustomize", "build"], ["kubectl", "kustomize"]) if shutil.which(c[0])), None
-    )
-    if command is None:
-        pytest.skip("neither kustomize nor kubectl is installed")
-    built = subprocess.run([*command, str(BASE)], capture_output=True, text=True, timeout=60, check=False)
-    assert built.returncode == 0, built.stderr
-    objects = list(yaml.safe_load_all(built.stdout))
-    assert len(objects) == len(list(manifests()))
-    assert {o["metadata"].get("namespace", "penstock") for o in objects} == {"penstock"}
+def test_all_objects_of_an_overlay_are_in_one_namespace(rendered: list[Manifest]) -> None:
+    (namespace,) = k8s.of_kind(rendered, "Namespace")
+    assert {m["metadata"].get("namespace", namespace["metadata"]["name"]) for m in rendered} == {
+        namespace["metadata"]["name"]
+    }

@@ -1,0 +1,1 @@
+"""Kubernetes manifests; Python only in tests/."""
