@@ -29,6 +29,8 @@ __all__ = [
     "HttpPort",
     "HttpReply",
     "LineTrace",
+    "LoadOutcome",
+    "LoadRun",
     "ManyCalls",
     "ModelFile",
     "ModelParts",
@@ -678,6 +680,55 @@ class ManyCalls:
 
     def close(self) -> None:
         """Cancels what is under way."""
+
+@final
+class LoadRun:
+    """A load on a server: connects, and begins. Dropping it ends the run.
+
+    The arguments are `penstock.load.run`'s Server, Calls and Amount. Raises ValueError for what cannot be sent, and
+    RuntimeError where the server cannot be reached.
+    """
+
+    def __new__(cls, server: Any, calls: Any, amount: Any) -> Self: ...
+    def counts(self) -> tuple[int, int, float]:
+        """Calls that are over, those among them that failed, and seconds since the start."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """Waits for the end; false where the run goes on."""
+
+    def stop(self) -> None:
+        """Ends the run early; calls under way are treated as at its end."""
+
+    def outcome(self) -> LoadOutcome:
+        """Waits for the end, and gives what came of it; once."""
+
+@final
+class LoadOutcome:
+    """What a run has seen. Latencies are those of calls that were answered, or of all where errors count."""
+
+    ended: Literal["normal", "timeout", "cancel"]
+    took_ns: int
+    count: int  # calls that are over
+    sum_ns: int  # of the latencies of all calls
+    fastest_ns: int
+    slowest_ns: int
+    latencies: int  # how many there are
+    answer_bytes: int
+    unsent: int  # calls that were due when the run was stopped
+    statuses: dict[str, int]  # calls by the name of their status
+    errors: list[tuple[str, str, int]]  # status, message, calls
+
+    def latency_ns(self, quantile: float) -> int:
+        """The latency that a share of calls stayed below, to three digits."""
+
+    def lag_ns(self, quantile: float) -> int:
+        """How late calls with a schedule were sent, in the same way."""
+
+    def buckets(self, edges_ns: Sequence[int]) -> list[int]:
+        """Calls up to each of ascending edges and above the one before; the last has all others too."""
+
+    def details(self) -> list[tuple[int, int, str, int]]:
+        """When each call ended (ns from the start), its latency (ns), its status, its place in `errors` or -1."""
 
 @final
 class ChannelCalls:

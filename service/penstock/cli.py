@@ -24,6 +24,7 @@ _COMMANDS = {
     "features": "print what the features of a served model are like, and how far from training",
     "repository": "show the state of every version of a server's models; load or unload a model",
     "traffic": "show which versions answer the calls of a served model; start, promote or roll back a canary",
+    "bench": "load a gRPC server with ghz's options, and report as ghz does",
     "schema": "print the JSON schema of model.toml, for editors",
     "health": "ask a server whether it can be called",
 }

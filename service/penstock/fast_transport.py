@@ -45,7 +45,7 @@ def fast_channel(
     if obstacle:
         return None
     certificates = tls if isinstance(tls, Tls) else Tls()
-    roots = None if tls is False else certificates.root_certificates or _grpc_root_certificates()
+    roots = None if tls is False else certificates.root_certificates or grpc_root_certificates()
     return _fastpath.Channel(
         target,
         failure_told,
@@ -59,7 +59,7 @@ def fast_channel(
     )
 
 
-def _grpc_root_certificates() -> bytes:
+def grpc_root_certificates() -> bytes:
     """Those that come with grpcio, so that both transports trust the same; read without importing it."""
     spec = importlib.util.find_spec("grpc")
     folders = (spec.submodule_search_locations if spec else None) or ()

@@ -25,6 +25,8 @@ ONLY_IN = {
         "health",
         "reflection",
         "grpcio_transport",
+        # asks servers by reflection
+        "load",
         "pb",
     },
     "grpc_health": {"health"},
@@ -48,6 +50,7 @@ ONLY_IN = {
         "fast_transport",
         "feature_spec",
         "infer_tensors",
+        "load",
         "predict_request",
         "prediction",
         "program_table",

@@ -17,6 +17,7 @@ MAY_USE = {
     "wire": {"status"},
     "grpc": {"status"},
     "client": _GROUND | {"grpc"},
+    "load": {"grpc", "client"},
     "spec": _GROUND,
     "features": _GROUND | {"spec"},
     "metrics": {"status"},
@@ -39,6 +40,7 @@ MAY_USE = {
         "rest",
         "offline",
         "client",
+        "load",
         "weights",
     },
 }

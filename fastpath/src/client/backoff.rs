@@ -30,6 +30,12 @@ impl Backoff {
         self.until.is_some_and(|until| now < until)
     }
 
+    /// How long the server is left alone from `now`.
+    #[must_use]
+    pub fn left(&self, now: Instant) -> Duration {
+        self.until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
+    }
+
     /// An attempt failed.
     pub fn failed(&mut self, now: Instant) {
         self.failed_with(now, std::collections::hash_map::RandomState::new().build_hasher().finish());

@@ -49,15 +49,19 @@ pub struct Heads {
 
 impl Default for Heads {
     fn default() -> Self {
-        let mut headers = HeaderMap::with_capacity(6);
+        Self::with(HeaderMap::with_capacity(6))
+    }
+}
+
+impl Heads {
+    /// Of calls with metadata; gRPC's own headers come over those of the same name.
+    pub fn with(mut headers: HeaderMap) -> Self {
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         Self { headers, timeout: Duration::ZERO }
     }
-}
 
-impl Heads {
     /// The head of a call with so much time left.
     pub fn of(&mut self, uri: Uri, remaining: Duration) -> Request<()> {
         let timeout = rounded_up(remaining);
@@ -68,6 +72,11 @@ impl Heads {
             }
             self.timeout = timeout;
         }
+        self.endless(uri)
+    }
+
+    /// The head of a call without a deadline, where none had one before.
+    pub fn endless(&self, uri: Uri) -> Request<()> {
         let mut request = Request::new(());
         *request.method_mut() = Method::POST;
         *request.version_mut() = Version::HTTP_2;

@@ -42,7 +42,7 @@ pub enum Code {
 
 impl Code {
     /// By number.
-    const ALL: [Self; 17] = [
+    pub const ALL: [Self; 17] = [
         Self::Ok,
         Self::Cancelled,
         Self::Unknown,

@@ -5,12 +5,12 @@
 //! connects at the first call, fails calls at once while a server cannot be reached (fail-fast), and sends a call again by
 //! itself only where the server surely did not see it; every other retry is the caller's to decide.
 
-mod answer;
-mod backoff;
-mod call;
+pub(crate) mod answer;
+pub(crate) mod backoff;
+pub(crate) mod call;
 mod calls;
 mod channel;
-mod connect;
+pub(crate) mod connect;
 mod connection;
 mod driver;
 pub mod failure;

@@ -20,6 +20,8 @@ mod engine;
 mod http;
 mod http_reply;
 mod infer_call;
+mod load;
+mod load_outcome;
 mod loop_end;
 mod many_calls;
 mod memory;
@@ -81,6 +83,8 @@ fn _fastpath(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<channel::PyChannel>()?;
     module.add_class::<channel_calls::ChannelCalls>()?;
     module.add_class::<many_calls::ManyCalls>()?;
+    module.add_class::<load::LoadRun>()?;
+    module.add_class::<load_outcome::LoadOutcome>()?;
     module.add_class::<prediction::Prediction>()?;
     module.add_function(wrap_pyfunction!(infer_call::encode_infer, module)?)?;
     module.add_function(wrap_pyfunction!(message::encode_columns, module)?)?;

@@ -6,8 +6,7 @@ use std::time::Duration;
 use bench_native::flags::Flags;
 use bench_native::grpc;
 use bytes::Bytes;
-
-use crate::schedule::Arrivals;
+use fastpath::load::schedule::Arrivals;
 
 const MOST_DURATION_S: f64 = 600.0;
 const MOST_CALLS: f64 = 100e6;

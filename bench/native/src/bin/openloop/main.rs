@@ -1,7 +1,7 @@
 //! An open-loop gRPC load generator: calls start on a fixed schedule whatever the server does, and a call's latency
 //! counts from its scheduled start, so that a stall is not hidden (no coordinated omission).
 //!
-//! One thread. A timer of the kernel's high resolution (`timer.rs`) wakes it; all calls that are due by then are sent
+//! One thread. A timer of the kernel's high resolution (`fastpath::load::timer`) wakes it; all calls that are due by then are sent
 //! at once, so that a wake-up, which costs more than a call, is paid at most once every `--tick-us`.
 //! It writes HTTP/2 itself, because it shares a machine with what it measures: a call's frames are made once and copied,
 //! and an answer is read only as far as its size and status.
@@ -15,9 +15,7 @@ mod frame;
 mod header_block;
 mod links;
 mod run;
-mod schedule;
 mod tally;
-mod timer;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -4,15 +4,15 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
+use fastpath::load::schedule::{Rate, Schedule};
+use fastpath::load::timer::Timer;
 use serde_json::Value;
 use tokio::task::LocalSet;
 
 use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::links::Links;
-use crate::schedule::Schedule;
 use crate::tally::Tally;
-use crate::timer::Timer;
 
 pub async fn run(arguments: &Arguments) -> Result<Value, String> {
     LocalSet::new().run_until(run_here(arguments)).await
@@ -23,8 +23,8 @@ async fn run_here(arguments: &Arguments) -> Result<Value, String> {
     let timer = Timer::new().map_err(|error| error.to_string())?;
     let tally = Rc::new(RefCell::new(Tally::new()?));
     let mut links = Links::open(arguments, &tally).await?;
-    let mut schedule =
-        Schedule::new(arguments.arrivals, arguments.rate, arguments.warm_up + arguments.duration);
+    let duration = arguments.warm_up + arguments.duration;
+    let mut schedule = Schedule::new(Rate::Constant(arguments.rate), arguments.arrivals, Some(duration));
     let start = Instant::now();
     let counted_from = start + arguments.warm_up;
     tally.borrow_mut().count_from(counted_from);

@@ -1,0 +1,142 @@
+//! What a run is asked for, checked so that it ends and fits into memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::HeaderMap;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Uri};
+use tokio_rustls::rustls::ClientConfig;
+
+use super::schedule::{Arrivals, Rate};
+use super::workers::{self, Workers};
+use crate::client::Target;
+use crate::client::call::framed;
+use crate::client::keepalive::Keepalive;
+use crate::grpc::Encoding;
+use crate::grpc::frame::PREFIX_BYTES;
+
+/// A process has 1,024 files open by default.
+pub const MOST_CONNECTIONS: usize = 10_000;
+
+/// What becomes of the calls that are under way when a run is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// They are cancelled, and counted so.
+    Close,
+    /// They are waited for.
+    Wait,
+    /// They are cancelled and not counted.
+    Ignore,
+}
+
+/// The starts of calls; none: each worker's next call follows its last.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    pub rate: Rate,
+    pub arrivals: Arrivals,
+    /// Calls begin when they are due, however many are under way; else as many as there are workers.
+    pub unbounded: bool,
+}
+
+#[derive(Clone)]
+pub struct Plan {
+    pub target: Target,
+    pub tls: Option<Arc<ClientConfig>>,
+    pub keepalive: Keepalive,
+    pub connect_timeout: Duration,
+    /// The method, with scheme and authority.
+    pub uri: Uri,
+    /// Each behind its prefix; the call with number n sends that at n modulo their count.
+    pub messages: Vec<Bytes>,
+    /// In the same way; one at least.
+    pub metadata: Vec<HeaderMap>,
+    /// Of one call, from when it is sent.
+    pub timeout: Option<Duration>,
+    pub max_receive_bytes: usize,
+    pub connections: usize,
+    pub threads: usize,
+    pub workers: Workers,
+    pub pace: Option<Pace>,
+    /// Calls in all.
+    pub total: u64,
+    pub duration: Option<Duration>,
+    pub stop: Stop,
+    /// As many of the first answers are not counted.
+    pub skip_first: u64,
+    /// Calls that failed count among the latencies.
+    pub count_errors: bool,
+    /// As many calls at most are reported each.
+    pub most_details: usize,
+}
+
+impl Plan {
+    /// # Errors
+    /// A sentence that says what cannot be.
+    pub fn checked(mut self) -> Result<Self, String> {
+        if self.messages.is_empty() || self.metadata.is_empty() {
+            return Err("There is no message to send.".to_owned());
+        }
+        if !(1..=MOST_CONNECTIONS).contains(&self.connections) {
+            return Err(format!("found {} connections, allowed: 1 to {MOST_CONNECTIONS}", self.connections));
+        }
+        let first = self.workers.first();
+        if first == 0 || first < self.connections && matches!(self.workers, Workers::Constant(_)) {
+            return Err(format!(
+                "found {} connections for {first} workers, allowed: as many as there are workers",
+                self.connections
+            ));
+        }
+        if let Workers::Constant(asked) = self.workers
+            && asked > workers::MOST
+        {
+            return Err(format!("found {asked} workers, allowed: up to {}", workers::MOST));
+        }
+        // Each has a worker at all times.
+        self.threads = self.threads.min(self.connections).min(self.workers.least()).max(1);
+        Ok(self)
+    }
+
+    /// The thread that a worker's connection belongs to.
+    #[must_use]
+    pub fn thread_of(&self, worker: usize) -> usize {
+        worker % self.connections % self.threads
+    }
+
+    /// The thread that makes a call with a schedule: each has as large a share of them as of the workers.
+    #[must_use]
+    pub fn thread_of_call(&self, number: u64) -> usize {
+        let workers = self.workers.first().max(1) as u64;
+        self.thread_of(usize::try_from(number % workers).unwrap_or(0))
+    }
+}
+
+/// `/package.Service/Method` at an authority.
+///
+/// # Errors
+/// What is no authority, or no path.
+pub fn method(authority: &str, path: &str, tls: bool) -> Result<Uri, http::Error> {
+    let authority: Authority = authority.parse()?;
+    let path: PathAndQuery = path.parse()?;
+    let scheme = if tls { Scheme::HTTPS } else { Scheme::HTTP };
+    Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build()
+}
+
+/// A message behind its prefix; compressed with gzip where that makes it smaller.
+#[must_use]
+pub fn message(message: &[u8], compressed: bool) -> Bytes {
+    let packed = compressed.then(|| Encoding::Gzip.compress(message)).flatten();
+    let Some(packed) = packed else { return framed(message) };
+    let mut out = BytesMut::with_capacity(PREFIX_BYTES + packed.len());
+    out.extend_from_slice(&[1]);
+    out.extend_from_slice(&u32::try_from(packed.len()).unwrap_or(u32::MAX).to_be_bytes());
+    out.extend_from_slice(&packed);
+    out.freeze()
+}
+
+/// What a call must say of a message that may be compressed.
+pub fn announce_compression(headers: &mut HeaderMap) {
+    headers.insert("grpc-encoding", HeaderValue::from_static("gzip"));
+    headers.insert("grpc-accept-encoding", HeaderValue::from_static("identity,gzip"));
+}

@@ -1,0 +1,149 @@
+//! Whole runs against a server in this process.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use http::HeaderMap;
+
+use super::plan::{self, Pace, Plan, Stop};
+use super::run::{Ended, Outcome, Running};
+use super::schedule::{Arrivals, Rate};
+use super::test_server::{Answers, TestServer};
+use super::workers::Workers;
+use crate::client::Target;
+use crate::client::keepalive::Keepalive;
+
+fn plan(address: &str) -> Plan {
+    Plan {
+        target: Target::parse(address).unwrap(),
+        tls: None,
+        keepalive: Keepalive::default(),
+        connect_timeout: Duration::from_secs(5),
+        uri: plan::method(address, "/a.B/C", false).unwrap(),
+        messages: vec![plan::message(b"one", false), plan::message(b"two", false)],
+        metadata: vec![HeaderMap::new()],
+        timeout: Some(Duration::from_secs(20)),
+        max_receive_bytes: 1 << 20,
+        connections: 3,
+        threads: 2,
+        workers: Workers::Constant(7),
+        pace: None,
+        total: 500,
+        duration: None,
+        stop: Stop::Close,
+        skip_first: 0,
+        count_errors: false,
+        most_details: 100,
+    }
+}
+
+fn run(server: &TestServer, change: impl FnOnce(&mut Plan)) -> Outcome {
+    let mut plan = plan(&server.address.to_string());
+    change(&mut plan);
+    Running::start(plan).unwrap().wait().unwrap()
+}
+
+#[test]
+fn as_many_calls_are_made_as_are_asked_for_and_each_answer_counts() {
+    let server = TestServer::start(Answers::Message(11));
+    let outcome = run(&server, |_| ());
+    assert_eq!((outcome.ended, outcome.tally.count(), outcome.tally.codes[0]), (Ended::Finished, 500, 500));
+    assert_eq!((outcome.tally.answer_bytes, outcome.tally.details.len()), (5_500, 100));
+    assert_eq!(server.seen.load(Ordering::Relaxed), 500);
+}
+
+#[test]
+fn a_status_is_counted_with_its_message() {
+    let server = TestServer::start(Answers::Status("5"));
+    let outcome = run(&server, |plan| plan.skip_first = 100);
+    assert_eq!((outcome.tally.count(), outcome.tally.codes[5]), (400, 400));
+    assert_eq!((outcome.tally.errors[0].message.as_str(), outcome.tally.latency_ns.len()), ("no", 0));
+}
+
+#[test]
+fn calls_with_a_rate_are_all_made_by_schedule_with_and_without_a_bound_on_those_under_way() {
+    let server = TestServer::start(Answers::Message(1));
+    for unbounded in [false, true] {
+        let pace = Pace { rate: Rate::Constant(1_000.0), arrivals: Arrivals::Poisson, unbounded };
+        let outcome = run(&server, |plan| plan.pace = Some(pace));
+        assert_eq!((outcome.ended, outcome.tally.codes[0], outcome.tally.unsent), (Ended::Finished, 500, 0));
+        assert_eq!(outcome.tally.lag_ns.len(), 500);
+        // 500 exponential distances of a millisecond.
+        assert!(outcome.took > Duration::from_millis(300), "{:?}", outcome.took);
+    }
+}
+
+#[test]
+fn a_latency_counts_from_the_scheduled_start_however_late_the_call_is_sent() {
+    let server = TestServer::start(Answers::Silence);
+    let outcome = run(&server, |plan| {
+        // One worker, whose calls take 50 ms each: the tenth is 9 × 40 ms late.
+        (plan.connections, plan.workers, plan.total) = (1, Workers::Constant(1), 10);
+        plan.timeout = Some(Duration::from_millis(50));
+        plan.count_errors = true;
+        plan.pace = Some(Pace { rate: Rate::Constant(100.0), arrivals: Arrivals::Uniform, unbounded: false });
+    });
+    assert_eq!(outcome.tally.codes[4], 10);
+    assert!(outcome.tally.slowest_ns >= 400_000_000, "{}", outcome.tally.slowest_ns);
+}
+
+#[test]
+fn calls_under_way_when_time_is_up_are_cancelled_or_forgotten_or_waited_for() {
+    let silent = TestServer::start(Answers::Silence);
+    for (stop, cancelled, late) in [(Stop::Close, 7, 0), (Stop::Ignore, 0, 0), (Stop::Wait, 0, 7)] {
+        let outcome = run(&silent, |plan| {
+            (plan.duration, plan.stop) = (Some(Duration::from_millis(100)), stop);
+            plan.timeout = Some(Duration::from_millis(400));
+        });
+        assert_eq!(outcome.ended, Ended::TimeUp);
+        assert_eq!((outcome.tally.codes[1], outcome.tally.codes[4]), (cancelled, late), "{stop:?}");
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_ends_with_a_report() {
+    let server = TestServer::start(Answers::Message(1));
+    let mut asked = plan(&server.address.to_string());
+    asked.total = u64::MAX;
+    let running = Running::start(asked).unwrap();
+    let start = Instant::now();
+    while running.counts().0 < 50 && start.elapsed() < Duration::from_secs(30) {
+        std::thread::yield_now();
+    }
+    running.stop();
+    let outcome = running.wait().unwrap();
+    assert_eq!(outcome.ended, Ended::Cancelled);
+    assert!(outcome.tally.codes[0] >= 50);
+}
+
+#[test]
+fn workers_come_and_go_by_their_schedule() {
+    let silent = TestServer::start(Answers::Silence);
+    let outcome = run(&silent, |plan| {
+        let every = Duration::from_millis(50);
+        plan.workers = Workers::Steps { start: 3, step: 4, every, end: 11, until: None };
+        (plan.duration, plan.timeout) = (Some(Duration::from_millis(500)), None);
+    });
+    assert_eq!(outcome.tally.codes[1], 11);
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_is_named() {
+    let Err(sentence) = Running::start(plan("127.0.0.1:1")) else { panic!("connected") };
+    assert!(sentence.contains("127.0.0.1:1"), "{sentence}");
+}
+
+#[test]
+fn what_cannot_be_is_refused_before_anything_is_sent() {
+    let changes: [fn(&mut Plan); 4] = [
+        |plan| plan.messages.clear(),
+        |plan| plan.connections = 0,
+        |plan| plan.connections = 8,
+        |plan| plan.workers = Workers::Constant(usize::MAX),
+    ];
+    for change in changes {
+        let mut asked = plan("127.0.0.1:1");
+        change(&mut asked);
+        assert!(asked.checked().is_err());
+    }
+}

@@ -1,0 +1,1 @@
+"""The load generator's options, templates and reports, without a server."""
