@@ -16,6 +16,7 @@ import pytest
 from k8s.tests import report
 from k8s.tests.target_group import Load, TargetGroup, Times
 from tests import models
+from tests.contract.conftest import DOORS
 from tests.integration.calls import infer_request
 from tests.server_process import ServerProcess
 from tests.structure import manifests as k8s
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.timeout(300)
 
 SPEED = 6
 SERVERS = 3
-CALLS_PER_SECOND = 100
+CALLS_PER_SECOND = 250
 RENDERED = k8s.render("base")
 SETTINGS = k8s.settings(RENDERED)
 PRE_STOP_S = k8s.container(RENDERED)["lifecycle"]["preStop"]["sleep"]["seconds"] / SPEED
@@ -44,6 +45,7 @@ class Way:
     pre_stop: bool = True
     stop: signal.Signals = signal.SIGTERM
     register_lag_s: float = 1.0
+    door: str = "fast"
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +87,7 @@ class Rollout:
         await self.group.close()
 
     async def _started(self) -> ServerProcess:
-        server = ServerProcess(self._repository, *FLAGS)
+        server = ServerProcess(self._repository, *FLAGS, "--door", self._way.door)
         await asyncio.to_thread(self._stack.enter_context, server)
         return server
 
@@ -114,14 +116,15 @@ def add_row(what: str, load: Load) -> None:
     )
 
 
-async def test_a_rollout_as_the_manifests_say_loses_no_call(repository: Path) -> None:
-    rollout = await roll(repository, Way())
+@pytest.mark.parametrize("door", DOORS)
+async def test_a_rollout_as_the_manifests_say_loses_no_call(repository: Path, door: str) -> None:
+    rollout = await roll(repository, Way(door=door))
     assert rollout.load.failed() == 0, rollout.load.codes
     assert sum(rollout.load.codes.values()) > 1000
     # By itself, and before SIGKILL would have come.
     assert rollout.exit_codes == [0] * SERVERS
     assert PRE_STOP_S + (SETTINGS.drain_delay_s + SETTINGS.drain_timeout_s) / SPEED < GRACE_S
-    add_row("real servers: rollout", rollout.load)
+    add_row(f"real servers: rollout, {door} door", rollout.load)
 
 
 CONTROLS = {

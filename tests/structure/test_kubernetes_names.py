@@ -131,3 +131,18 @@ def test_keda_asks_for_the_namespace_that_it_scales() -> None:
         for scaled in k8s.of_kind(k8s.render(way), "ScaledObject"):
             namespace = scaled["metadata"].get("namespace", "penstock")
             assert f'namespace="{namespace}"' in scaled["spec"]["triggers"][0]["metadata"]["query"], way
+
+
+def test_the_service_config_in_the_documents_retries_services_that_there_are() -> None:
+    (text,) = re.findall(r"```json\n(.*?)```", (k8s.ROOT / "docs" / "deploy.md").read_text(), re.DOTALL)
+    (method,) = json.loads(text)["methodConfig"]
+    protos = {
+        "inference.GRPCInferenceService": "inference/open_inference.proto",
+        "penstock.v1.Prediction": "penstock/v1/prediction.proto",
+    }
+    assert {each["service"] for each in method["name"]} == set(protos)
+    for service, file in protos.items():
+        assert f"service {service.rsplit('.', 1)[1]} {{" in (k8s.ROOT / "proto" / file).read_text()
+    assert method["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
+    timeout_s = float(method["timeout"].removesuffix("s"))
+    assert timeout_s <= k8s.settings(k8s.render("base")).max_timeout_ms / 1000
