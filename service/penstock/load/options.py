@@ -183,6 +183,9 @@ _REFUSED = {
     "skipTLS": "the server's certificate is always checked; give --cacert",
     "cname": "the certificate must bear the name in the server's address",
     "lb-strategy": "all connections go to the address given",
+    "stream-interval": "the messages of a stream are sent at once",
+    "stream-call-duration": "a stream is closed behind its last message; give --stream-call-count",
+    "stream-dynamic-messages": "templates are expanded once for each call",
     "debug": "there is no log of single calls; -O csv or -O json has each call",
 }
 
