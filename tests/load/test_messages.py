@@ -47,6 +47,11 @@ def test_a_data_file_may_have_templates_where_json_has_none(tmp_path: Path) -> N
     assert services(data_file=str(tmp_path / "data.json"), total=1) == ["Check"]
 
 
+def test_json_lines_are_a_message_each(tmp_path: Path) -> None:
+    (tmp_path / "data.jsonl").write_text('{"service": "a"}\n\n{"service": "b{{.RequestNumber}}"}\n')
+    assert services(data_file=str(tmp_path / "data.jsonl"), total=3) == ["a", "b1", "a"]
+
+
 def test_fields_and_functions_give_what_ghz_documents() -> None:
     assert (
         expanded("{{.RequestNumber}}/{{ .WorkerID }}/{{.ServiceName}}.{{.MethodName}}")

@@ -172,6 +172,7 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: str) -> 
         (["--concurrency-schedule=line", "--concurrency-end=5"], "--concurrency-start"),
         (["--skipFirst=201"], "--skipFirst"),
         (["--async"], "--async"),
+        (["--total=0"], "--total"),
         (["--cert=x"], "--key"),
         (["--format=xml"], "--format"),
         (["--rps=1.5"], "--rps"),

@@ -39,7 +39,7 @@ def messages(options: Options, method: Method) -> list[list[bytes]]:
         content = _file(name, options.binary_file) if options.binary_file else sys.stdin.buffer.read()
         return _by_call(_of_binary(name, content, method), options, method)
     where, text = _json_text(options)
-    texts = _elements(text, where)
+    texts = _lines(text) if options.data_file.endswith(".jsonl") else _elements(text, where)
     templates = [Template(each, where) for each in texts]
     if all(template.is_fixed for template in templates):
         return _by_call([_of_json(text, where, method) for text in texts], options, method)
@@ -93,8 +93,8 @@ def reported_metadata(options: Options) -> Mapping[str, str] | None:
 
 
 def reported_data(options: Options) -> Any:
-    """Data as a report has it."""
-    if options.binary or options.binary_file or options.data == "@":
+    """Data as a report has it; that of JSON lines is left out, since it may be long."""
+    if options.binary or options.binary_file or options.data == "@" or options.data_file.endswith(".jsonl"):
         return None
     if not options.data_file:
         return options.data
@@ -125,6 +125,11 @@ def _json_text(options: Options) -> tuple[str, str]:
         return "--data-file", _file("--data-file", options.data_file).decode("utf-8", "replace").strip()
     # Without data ghz has nothing to send; an empty message is what many methods take.
     return "--data", "{}" if options.data is None or options.data == "" else json_of(options.data)
+
+
+def _lines(text: str) -> list[str]:
+    """JSON lines: a message each, empty lines aside."""
+    return [line for line in text.splitlines() if line.strip()] or ["{}"]
 
 
 def _elements(text: str, where: str) -> list[str]:
