@@ -18,6 +18,7 @@ from tests.programs import program
 from tests.server_process import ServerProcess, environment
 
 INFER = "inference.GRPCInferenceService.ModelInfer"
+STREAM = "inference.GRPCInferenceService.ModelStreamInfer"
 PROTO = Path(__file__).parents[2] / "proto"
 # Of calls a second that were asked for. Both share the machine with whatever else runs on it.
 TOLERANCE = 0.2
@@ -73,9 +74,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield process
 
 
-def both(server: ServerProcess, *flags: str) -> tuple[str, str]:
+def both(server: ServerProcess, *flags: str, call: str = INFER) -> tuple[str, str]:
     """What ghz prints, and what penstock bench prints."""
-    common = [*flags, f"--call={INFER}", "--insecure", server.address]
+    common = [*flags, f"--call={call}", "--insecure", server.address]
     return run([program("ghz"), *common]), run([sys.executable, "-m", "penstock", "bench", *common])
 
 
@@ -125,6 +126,27 @@ def test_the_figures_of_a_report_agree_with_each_other(server: ServerProcess) ->
     for entry in report["latencyDistribution"]:
         exact = np.percentile(latencies, entry["percentage"], method="inverted_cdf")
         assert entry["latency"] == pytest.approx(exact, rel=0.002)
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_streams_are_counted_as_ghz_counts_them(server: ServerProcess, count: int) -> None:
+    data = json.dumps([request(name="one"), request(name="two")])
+    flags = [
+        "-n",
+        "60",
+        "-c",
+        "6",
+        "--connections",
+        "2",
+        f"--stream-call-count={count}",
+        "-d",
+        data,
+        "-O",
+        "json",
+    ]
+    theirs, ours = (json.loads(text) for text in both(server, *flags, call=STREAM))
+    for key in ("options", "count", "statusCodeDistribution", "errorDistribution", "endReason"):
+        assert ours[key] == theirs[key], key
 
 
 @pytest.mark.parametrize("form", ["json", "toml"])

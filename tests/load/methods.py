@@ -14,3 +14,14 @@ def files() -> FileDescriptorSet:
 def check() -> Method:
     """grpc.health.v1.Health.Check, whose request has one text, `service`."""
     return found("grpc.health.v1.Health.Check", files().file, "in the stubs")
+
+
+def streaming() -> FileDescriptorProto:
+    """The file of a.S.Do, which takes and gives streams of messages with one text, `service`."""
+    file = FileDescriptorProto(name="a.proto", package="a", syntax="proto3")
+    field = file.message_type.add(name="M").field.add(name="service", number=1)
+    field.type, field.label = field.TYPE_STRING, field.LABEL_OPTIONAL
+    file.service.add(name="S").method.add(
+        name="Do", input_type=".a.M", output_type=".a.M", client_streaming=True, server_streaming=True
+    )
+    return file

@@ -14,12 +14,12 @@ from penstock.load.methods import MethodError, found, of_proto, of_protoset, spl
 from penstock.load.options import Options
 from penstock.load.templates import CallData, Template
 from penstock.pb import health_pb2
-from tests.load.methods import check, files
+from tests.load.methods import check, files, streaming
 
 
 def services(data: Any = None, **options: Any) -> list[str]:
     made = messages(Options(call="x.Y/Z", data=data, **options), check())
-    return [health_pb2.HealthCheckRequest.FromString(message).service for message in made]
+    return [health_pb2.HealthCheckRequest.FromString(message).service for (message,) in made]
 
 
 def expanded(text: str, number: int = 7) -> str:
@@ -45,6 +45,11 @@ def test_a_data_file_may_have_templates_where_json_has_none(tmp_path: Path) -> N
         services(data_file=str(tmp_path / "data.json"), total=1)
     (tmp_path / "data.json").write_text('{"service": "{{ .MethodName }}"}')
     assert services(data_file=str(tmp_path / "data.json"), total=1) == ["Check"]
+
+
+def test_json_lines_are_a_message_each(tmp_path: Path) -> None:
+    (tmp_path / "data.jsonl").write_text('{"service": "a"}\n\n{"service": "b{{.RequestNumber}}"}\n')
+    assert services(data_file=str(tmp_path / "data.jsonl"), total=3) == ["a", "b1", "a"]
 
 
 def test_fields_and_functions_give_what_ghz_documents() -> None:
@@ -89,6 +94,20 @@ def test_binary_data_is_one_message_or_several_behind_their_lengths(tmp_path: Pa
     path.write_bytes(b"\xff\xff")
     with pytest.raises(ConfigError, match="--binary-file"):
         services(binary_file=str(path))
+
+
+def test_a_stream_sends_all_messages_or_as_many_as_asked_for_in_each_call() -> None:
+    method = found("a.S.Do", [streaming()], "here")
+
+    def sent(*names: str, **options: Any) -> list[list[str]]:
+        data = [{"service": name} for name in names]
+        calls = messages(Options(call="a.S.Do", data=data, **options), method)
+        # Field 1, a text shorter than 128 bytes.
+        return [[message[2:].decode() for message in call] for call in calls]
+
+    assert sent("a", "b") == [["a", "b"]]
+    assert sent("a", "b", stream_call_count=5) == [["a", "b", "a", "b", "a"]]
+    assert sent("{{.RequestNumber}}", "b", total=2) == [["0", "b"], ["1", "b"]]
 
 
 def test_metadata_is_sent_as_it_is_binary_as_base64_and_templates_for_each_call(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ async fn read(response: Response<RecvStream>, max_receive_bytes: usize) -> Resul
     let frame = message(&mut body, max_receive_bytes).await?;
     let trailers = body.trailers().await.map_err(|error| refusal(&error).failure)?.unwrap_or_default();
     let Some(end) = Failure::of_trailers(&trailers) else {
-        return Err(Failure::new(Code::Unknown, "The server ended the call without a status."));
+        return Err(no_status());
     };
     end?;
     let frame = frame.ok_or_else(no_message)?;
@@ -63,6 +63,39 @@ async fn read(response: Response<RecvStream>, max_receive_bytes: usize) -> Resul
     let name = head.headers.get(GRPC_ENCODING).map_or(&b"identity"[..], |name| name.as_bytes());
     let opened = Encoding::parse(name).and_then(|encoding| encoding.open(frame, max_receive_bytes));
     opened.map_err(|status| unreadable(status, max_receive_bytes))
+}
+
+/// The bytes of all messages that a call is answered with, as they were sent; each of at most `max_receive_bytes`.
+pub async fn receive_all(response: ResponseFuture, max_receive_bytes: usize) -> Result<usize, Refusal> {
+    let (head, mut body) = response.await.map_err(|error| refusal(&error))?.into_parts();
+    if let Some(end) = Failure::of_trailers(&head.headers) {
+        return Ok(end.map(|()| 0)?);
+    }
+    check_head(head.status, &head.headers)?;
+    let mut deframer = Deframer::new(max_receive_bytes);
+    let mut bytes = 0;
+    while let Some(piece) = body.data().await {
+        let piece = piece.map_err(|error| refusal(&error).failure)?;
+        // As in `message`.
+        let _ = body.flow_control().release_capacity(piece.len());
+        deframer.push(piece);
+        while let Some(frame) =
+            deframer.next_frame().map_err(|status| unreadable(status, max_receive_bytes))?
+        {
+            bytes += frame.message.len();
+        }
+    }
+    let trailers = body.trailers().await.map_err(|error| refusal(&error).failure)?.unwrap_or_default();
+    let Some(end) = Failure::of_trailers(&trailers) else { return Err(no_status().into()) };
+    end?;
+    if !deframer.is_empty() {
+        return Err(Failure::new(Code::Internal, "The server's answer ended inside a message.").into());
+    }
+    Ok(bytes)
+}
+
+fn no_status() -> Failure {
+    Failure::new(Code::Unknown, "The server ended the call without a status.")
 }
 
 /// A message that is too long, or that is none.

@@ -99,6 +99,9 @@ impl Caller {
         let head = head(heads, plan.uri.clone(), deadline);
         let (response, mut body) = sender.requests.send_request(head, false).map_err(|error| left(&error))?;
         body.send_data(framed.clone(), true).map_err(|error| refusal(&error))?;
+        if plan.streams {
+            return answer::receive_all(response, plan.max_receive_bytes).await;
+        }
         answer::receive(response, plan.max_receive_bytes).await.map(|message| message.len())
     }
 }

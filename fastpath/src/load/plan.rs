@@ -48,9 +48,11 @@ pub struct Plan {
     pub connect_timeout: Duration,
     /// The method, with scheme and authority.
     pub uri: Uri,
-    /// Each behind its prefix; the call with number n sends that at n modulo their count.
+    /// Each behind its prefix, or the several of one call; the call with number n sends that at n modulo their count.
     pub messages: Vec<Bytes>,
-    /// In the same way; one at least.
+    /// A call may be answered with any number of messages.
+    pub streams: bool,
+    /// In the same way as messages; one at least.
     pub metadata: Vec<HeaderMap>,
     /// Of one call, from when it is sent.
     pub timeout: Option<Duration>,
@@ -121,6 +123,19 @@ pub fn method(authority: &str, path: &str, tls: bool) -> Result<Uri, http::Error
     let path: PathAndQuery = path.parse()?;
     let scheme = if tls { Scheme::HTTPS } else { Scheme::HTTP };
     Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build()
+}
+
+/// What one call sends: each message behind its prefix.
+#[must_use]
+pub fn body(messages: &[Vec<u8>], compressed: bool) -> Bytes {
+    if let [only] = messages {
+        return message(only, compressed);
+    }
+    let mut out = BytesMut::new();
+    for each in messages {
+        out.extend_from_slice(&message(each, compressed));
+    }
+    out.freeze()
 }
 
 /// A message behind its prefix; compressed with gzip where that makes it smaller.

@@ -21,6 +21,7 @@ fn plan(address: &str) -> Plan {
         connect_timeout: Duration::from_secs(5),
         uri: plan::method(address, "/a.B/C", false).unwrap(),
         messages: vec![plan::message(b"one", false), plan::message(b"two", false)],
+        streams: false,
         metadata: vec![HeaderMap::new()],
         timeout: Some(Duration::from_secs(20)),
         max_receive_bytes: 1 << 20,
@@ -50,6 +51,18 @@ fn as_many_calls_are_made_as_are_asked_for_and_each_answer_counts() {
     assert_eq!((outcome.ended, outcome.tally.count(), outcome.tally.codes[0]), (Ended::Finished, 500, 500));
     assert_eq!((outcome.tally.answer_bytes, outcome.tally.details.len()), (5_500, 100));
     assert_eq!(server.seen.load(Ordering::Relaxed), 500);
+}
+
+#[test]
+fn a_stream_counts_all_that_it_is_answered_with() {
+    let server = TestServer::start(Answers::Message(11));
+    let outcome = run(&server, |plan| {
+        (plan.streams, plan.total) = (true, 40);
+        plan.messages = vec![plan::body(&[b"one".to_vec(), b"two".to_vec()], false)];
+    });
+    assert_eq!((outcome.tally.codes[0], outcome.tally.answer_bytes), (40, 440));
+    let refusing = TestServer::start(Answers::Status("8"));
+    assert_eq!(run(&refusing, |plan| plan.streams = true).tally.codes[8], 500);
 }
 
 #[test]

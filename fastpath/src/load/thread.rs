@@ -5,8 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::LocalOptions;
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, LocalSet, spawn_local};
+use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{sleep_until, timeout};
 
 use super::link::Link;
@@ -43,8 +44,9 @@ pub struct Thread {
 impl Thread {
     /// # Errors
     /// A runtime or a connection that cannot be had, told by `connected` already; then nothing was sent.
-    pub fn run(self, connected: impl FnOnce(Result<(), String>)) -> Option<Result<Told, String>> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    pub fn run(self, connected: impl FnOnce(Result<(), String>) + 'static) -> Option<Result<Told, String>> {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
         let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -52,7 +54,8 @@ impl Thread {
                 return None;
             }
         };
-        LocalSet::new().block_on(&runtime, async {
+        // A task's wake costs no system call; that of the future that the runtime blocks on costs one.
+        let task = runtime.spawn_local(async move {
             match self.links().await {
                 Ok(links) => {
                     connected(Ok(()));
@@ -63,7 +66,8 @@ impl Thread {
                     None
                 }
             }
-        })
+        });
+        runtime.block_on(task).unwrap_or_else(|error| Some(Err(error.to_string())))
     }
 
     async fn links(&self) -> Result<Vec<Rc<Link>>, String> {

@@ -37,7 +37,9 @@ struct Server {
 #[derive(FromPyObject)]
 struct Calls {
     path: String,
-    messages: Vec<Vec<u8>>,
+    /// Of each call, those that it sends.
+    messages: Vec<Vec<Vec<u8>>>,
+    streams: bool,
     metadata: Vec<Vec<(String, String)>>,
     timeout_s: Option<f64>,
     compressed: bool,
@@ -143,7 +145,8 @@ fn made(server: &Server, calls: &Calls, amount: &Amount) -> Result<Plan, String>
         keepalive,
         connect_timeout: seconds(server.connect_timeout_s)?,
         uri,
-        messages: calls.messages.iter().map(|message| plan::message(message, calls.compressed)).collect(),
+        messages: calls.messages.iter().map(|messages| plan::body(messages, calls.compressed)).collect(),
+        streams: calls.streams,
         metadata: calls
             .metadata
             .iter()

@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf import json_format
 from google.protobuf.internal.decoder import _DecodeVarint32  # type: ignore[attr-defined]
@@ -22,31 +22,45 @@ from penstock.load.methods import Method
 from penstock.load.options import Options
 from penstock.load.templates import CallData, Template, json_of
 
+_T = TypeVar("_T")
+
 # More take seconds to make before anything is sent.
 MOST_EXPANDED = 10_000
 _MOST_EXPANDED_BYTES = 256 * 1024 * 1024
 
 
-def messages(options: Options, method: Method) -> list[bytes]:
-    """Serialized requests, one at least. Raises ConfigError."""
+def messages(options: Options, method: Method) -> list[list[bytes]]:
+    """Serialized requests of one call each, one call at least. Raises ConfigError.
+
+    A call that streams sends all of them, or as many as `--stream-call-count` says, beginning anew behind the last.
+    """
     if options.binary or options.binary_file:
         name = "--binary-file" if options.binary_file else "--binary"
         content = _file(name, options.binary_file) if options.binary_file else sys.stdin.buffer.read()
-        return _of_binary(name, content, method)
+        return _by_call(_of_binary(name, content, method), options, method)
     where, text = _json_text(options)
-    texts = _elements(text, where)
+    texts = _lines(text) if options.data_file.endswith(".jsonl") else _elements(text, where)
     templates = [Template(each, where) for each in texts]
     if all(template.is_fixed for template in templates):
-        return [_of_json(text, where, method) for text in texts]
-    made: list[bytes] = []
+        return _by_call([_of_json(text, where, method) for text in texts], options, method)
+    of_calls = _by_call(templates, options, method)
+    made: list[list[bytes]] = []
     size = 0
     for number in range(min(options.total, MOST_EXPANDED)):
-        template = templates[number % len(templates)]
-        made.append(_of_json(template.text(_call(options, method, number)), where, method))
-        size += len(made[-1])
-        if size > _MOST_EXPANDED_BYTES and len(made) % len(templates) == 0:
+        call = _call(options, method, number)
+        made.append([_of_json(each.text(call), where, method) for each in of_calls[number % len(of_calls)]])
+        size += sum(map(len, made[-1]))
+        if size > _MOST_EXPANDED_BYTES and len(made) % len(of_calls) == 0:
             break
     return made
+
+
+def _by_call(each: list[_T], options: Options, method: Method) -> list[list[_T]]:
+    """What each call sends, of all that there is to send."""
+    if not method.descriptor.client_streaming:
+        return [[one] for one in each]
+    count = options.stream_call_count or len(each)
+    return [[each[place % len(each)] for place in range(count)]]
 
 
 def metadata(options: Options, method: Method) -> list[list[tuple[str, str]]]:
@@ -79,8 +93,8 @@ def reported_metadata(options: Options) -> Mapping[str, str] | None:
 
 
 def reported_data(options: Options) -> Any:
-    """Data as a report has it."""
-    if options.binary or options.binary_file or options.data == "@":
+    """Data as a report has it; that of JSON lines is left out, since it may be long."""
+    if options.binary or options.binary_file or options.data == "@" or options.data_file.endswith(".jsonl"):
         return None
     if not options.data_file:
         return options.data
@@ -111,6 +125,11 @@ def _json_text(options: Options) -> tuple[str, str]:
         return "--data-file", _file("--data-file", options.data_file).decode("utf-8", "replace").strip()
     # Without data ghz has nothing to send; an empty message is what many methods take.
     return "--data", "{}" if options.data is None or options.data == "" else json_of(options.data)
+
+
+def _lines(text: str) -> list[str]:
+    """JSON lines: a message each, empty lines aside."""
+    return [line for line in text.splitlines() if line.strip()] or ["{}"]
 
 
 def _elements(text: str, where: str) -> list[str]:

@@ -148,7 +148,7 @@ class Options:
     data: Any = _option(  # noqa: RUF009 - a dataclass field; None by default
         None, _data, "the message, or an array of messages, as JSON; @: from standard input", short="d"
     )
-    data_file: str = _option("", _text, "a file with the same", short="D")
+    data_file: str = _option("", _text, "a file with the same; .jsonl: a message a line", short="D")
     binary: bool = _option(
         False, _switch, "standard input is a message, or messages behind their lengths", short="b"
     )
@@ -183,6 +183,9 @@ _REFUSED = {
     "skipTLS": "the server's certificate is always checked; give --cacert",
     "cname": "the certificate must bear the name in the server's address",
     "lb-strategy": "all connections go to the address given",
+    "stream-interval": "the messages of a stream are sent at once",
+    "stream-call-duration": "a stream is closed behind its last message; give --stream-call-count",
+    "stream-dynamic-messages": "templates are expanded once for each call",
     "debug": "there is no log of single calls; -O csv or -O json has each call",
 }
 
@@ -203,14 +206,7 @@ def checked(options: Options) -> Options:
     for needed in ("call", "host"):
         if not getattr(options, needed):
             raise ConfigError(f"{'--call' if needed == 'call' else 'HOST'} is missing")
-    if options.connections > options.concurrency:
-        raise ConfigError(
-            f"--connections: found {options.connections}, allowed: 1 to --concurrency, {options.concurrency}"
-        )
-    for what in ("load", "concurrency"):
-        _check_schedule(options, what)
-    if options.skip_first > options.total:
-        raise ConfigError(f"--skipFirst: found {options.skip_first}, allowed: 0 to --total, {options.total}")
+    _check_amounts(options)
     if options.asynchronous and not (options.rps or options.load_schedule != "const"):
         raise ConfigError(
             "--async needs --rps or --load-schedule: calls without a schedule would begin without end"
@@ -218,6 +214,20 @@ def checked(options: Options) -> Options:
     if bool(options.cert) != bool(options.key):
         raise ConfigError("--cert and --key go together")
     return options
+
+
+def _check_amounts(options: Options) -> None:
+    if options.connections > options.concurrency:
+        raise ConfigError(
+            f"--connections: found {options.connections}, allowed: 1 to --concurrency, {options.concurrency}"
+        )
+    for what in ("load", "concurrency"):
+        _check_schedule(options, what)
+    bounded = not (options.duration or options.max_duration)
+    if bounded and options.total == 0:
+        raise ConfigError("--total: found 0, allowed: 1 call at least")
+    if bounded and options.skip_first > options.total:
+        raise ConfigError(f"--skipFirst: found {options.skip_first}, allowed: 0 to --total, {options.total}")
 
 
 def _check_schedule(options: Options, what: str) -> None:

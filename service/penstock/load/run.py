@@ -50,7 +50,8 @@ class Calls:
     """What is sent."""
 
     path: str
-    messages: list[bytes]
+    messages: list[list[bytes]]
+    streams: bool
     metadata: list[list[tuple[str, str]]]
     timeout_s: float | None
     compressed: bool
@@ -99,11 +100,13 @@ def found_method(options: Options) -> Method:
 def run(options: Options, arrivals: Arrivals, watch: Watcher | None) -> Report:
     """One run to its end, or to Ctrl-C, with which a report comes too. Raises LoadError, MethodError or ConfigError."""
     method = found_method(options)
-    if method.descriptor.client_streaming or method.descriptor.server_streaming:
-        raise ConfigError(f"--call: {options.call} is a streaming method; unary methods alone are supported")
+    descriptor = method.descriptor
+    if options.stream_call_count and descriptor.server_streaming and not descriptor.client_streaming:
+        raise ConfigError(f"--stream-call-count: {options.call} takes one message")
     calls = Calls(
         path=method.path,
         messages=messages(options, method),
+        streams=descriptor.client_streaming or descriptor.server_streaming,
         metadata=metadata(options, method),
         timeout_s=_seconds(options.timeout),
         compressed=options.enable_compression,
