@@ -75,7 +75,7 @@ def test_a_link_out_of_the_repository_stops_the_start(repo: Path, tmp_path: Path
         (["serve", "no\nwhere"], "REPO: found 'no\\nwhere', allowed: printable text"),
         (
             ["srve"],
-            "'explain', 'predict', 'features', 'repository', 'traffic', 'bench', 'schema', 'health') (did you mean serve?)",
+            "'features', 'repository', 'traffic', 'bench', 'schema', 'health') (did you mean serve?)",
         ),
         (["--verson"], "unrecognized arguments: --verson (did you mean --version?)"),
         ([], "required: COMMAND"),
