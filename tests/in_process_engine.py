@@ -102,7 +102,7 @@ class InProcess:
                 answers.append(answer)
                 getattr(self._calls, method)(raw, None, answer)
         finally:
-            self._engine.unroute(_MODEL, 1)
+            self._engine.unroute(queue)
         batches = []
         for batch in queue.batches(_from_dlpack, _to_dlpack, _raise):
             with batch:

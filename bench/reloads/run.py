@@ -15,8 +15,8 @@ _TRIAL_REQUESTS = 100_000
 _CONNECTIONS, _CALLS_PER_CONNECTION = 16, 4
 # As much traffic as a service should have: its peak is what a closed loop shows.
 _SHARE_OF_PEAK = 0.5
-# Each part of a round. Reloads follow each other until it is over.
-_PART_S = 20.0
+# The parts of a round. Reloads follow each other until theirs is over.
+_WITHOUT_S, _WITH_S = 10.0, 20.0
 # Rounds that are run for reloads that are still due, before it is said that there were fewer.
 _MOST_ROUNDS = 40
 
@@ -71,10 +71,10 @@ class Rounds:
         looked_at = mixed = failed = 0
         while len(without) < rounds or (len(turns.load_s) < reloads and len(without) < _MOST_ROUNDS):
             with watched(self._address, asked) as answers:
-                without.append(self._traffic(asked, answer_bytes, rate))
+                without.append(self._traffic(asked, answer_bytes, rate, _WITHOUT_S))
             steady_us += answers.latencies_us
             with watched(self._address, asked) as during, turns.going_on(self._pause_s):
-                with_reloads.append(self._traffic(asked, answer_bytes, rate))
+                with_reloads.append(self._traffic(asked, answer_bytes, rate, _WITH_S))
             for part in (answers, during):
                 looked_at += len(part.latencies_us)
                 mixed += part.mixed
@@ -94,10 +94,10 @@ class Rounds:
             failed=failed + len(turns.first.failed),
         )
 
-    def _traffic(self, asked: str, answer_bytes: int, rate: float) -> Round:
+    def _traffic(self, asked: str, answer_bytes: int, rate: float, seconds: float) -> Round:
         found = open_loop.run(
             open_loop.Schedule(
-                self._address, model.METHOD, model.request(asked), answer_bytes, rate, _PART_S
+                self._address, model.METHOD, model.request(asked), answer_bytes, rate, seconds
             ),
             self._folder,
         )
