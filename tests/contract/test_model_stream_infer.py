@@ -13,6 +13,7 @@ from penstock.pb import inference_pb2 as oip
 from tests import models
 from tests.connection import connection
 from tests.contract.faults import FAULTS
+from tests.contract.faults.fault import LATE
 from tests.contract.good_requests import INFER, pair
 from tests.contract.infer_streams import Conversation, answered, echo, failed, ids, rows, stream
 from tests.contract.refusals import assert_still_serving, call, refused
@@ -62,7 +63,8 @@ def test_an_answer_names_model_version_and_outputs_as_asked(channel: grpc.Channe
 
 
 def test_every_failure_has_the_sentence_of_model_infer_and_the_stream_goes_on(channel: grpc.Channel) -> None:
-    faults = [fault.request() for fault in FAULTS if fault.method == INFER]
+    # Where a request that is late meets its deadline is chance, and each place has its sentence.
+    faults = [fault.request() for fault in FAULTS if fault.method == INFER and fault.code is not LATE]
     bad = [request for request in faults if len(request) < MIB]
     requests = [request for fault in bad for request in (fault, GOOD)]
     answers = list(stream(channel, iter(requests)))

@@ -53,6 +53,12 @@ def refusal(path: Path, **options: Any) -> str:
     return sentence
 
 
+def names_of(file: bytes) -> list[str]:
+    """The entries of a file."""
+    with zipfile.ZipFile(io.BytesIO(file)) as archive:
+        return [info.filename.partition("/")[2] for info in archive.infolist()]
+
+
 def offset_of(file: bytes, name: str) -> tuple[int, int]:
     """Where an entry's bytes begin and end."""
     with zipfile.ZipFile(io.BytesIO(file)) as archive:
@@ -86,9 +92,13 @@ def test_a_file_of_torch_save_is_told_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "entry", ["data.pkl", "code/__torch__/torch/nn/modules/linear.py", "data/0", "data/2", "version"]
+    "kind", ["data.pkl", "code/__torch__/torch/nn/modules/", "data/0", "data/2", "version"]
 )
-def test_every_kind_of_entry_has_its_bits_checked(tmp_path: Path, large: bytes, entry: str) -> None:
+def test_every_kind_of_entry_has_its_bits_checked(tmp_path: Path, large: bytes, kind: str) -> None:
+    # torch numbers the code of a class that the process has scripted before.
+    entry = next(
+        name for name in names_of(large) if name == kind or (name.startswith(kind) and kind[-1] == "/")
+    )
     begin, end = offset_of(large, entry)
     draw = random.Random(entry)
     for _ in range(_FLIPS):
