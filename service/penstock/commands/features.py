@@ -11,7 +11,7 @@ from google.protobuf.json_format import MessageToJson
 from penstock.call_error import CallError
 from penstock.channel import DEFAULT_TIMEOUT_S
 from penstock.client import Client
-from penstock.commands.arguments import address, positive_seconds
+from penstock.commands.arguments import add_call_options, address, tell_failure
 from penstock.pb import feature_statistics_pb2 as pb
 
 _HEAD = ("feature", "type", "rows", "missing", "unknown", "range", "mean", "p1", "p50", "p99", "psi", "")
@@ -43,16 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print the server's whole answer as JSON, not a table"
     )
-    parser.add_argument(
-        "--timeout-s",
-        type=positive_seconds,
-        default=DEFAULT_TIMEOUT_S,
-        metavar="S",
-        help="timeout of the call, retries included (default: %(default)s s)",
-    )
-    parser.add_argument(
-        "--tls", action="store_true", help="use TLS with grpc's root certificates (default: plaintext)"
-    )
+    add_call_options(parser, DEFAULT_TIMEOUT_S)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,9 +52,7 @@ def run(args: argparse.Namespace) -> int:
         with Client(args.address, timeout_s=args.timeout_s, tls=args.tls) as client:
             answer = client.feature_statistics(args.model, args.version, args.feature)
     except CallError as error:
-        sentence = "".join(character if character.isprintable() else " " for character in str(error))
-        sys.stderr.write(f"penstock: {sentence}\n")
-        return 1
+        return tell_failure(error)
     if args.json:
         text = MessageToJson(
             answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True

@@ -9,7 +9,7 @@ from google.protobuf.json_format import MessageToJson
 
 from penstock.call_error import CallError
 from penstock.client import Client
-from penstock.commands.arguments import address, positive_seconds
+from penstock.commands.arguments import add_call_options, address, tell_failure
 from penstock.pb import inference_pb2 as oip
 from penstock.text_table import output_width, printable, table
 
@@ -27,16 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs.add_argument("--load", metavar="MODEL", help="load what the model's folder holds now")
     verbs.add_argument("--unload", metavar="MODEL", help="take the model out of service")
     parser.add_argument("--json", action="store_true", help="print the server's index as JSON, not a table")
-    parser.add_argument(
-        "--timeout-s",
-        type=positive_seconds,
-        default=_TIMEOUT_S,
-        metavar="S",
-        help="timeout of each call, retries included (default: %(default)s s)",
-    )
-    parser.add_argument(
-        "--tls", action="store_true", help="use TLS with grpc's root certificates (default: plaintext)"
-    )
+    add_call_options(parser, _TIMEOUT_S)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,9 +40,7 @@ def run(args: argparse.Namespace) -> int:
                 client.unload_model(args.unload)
             index = client.repository_index()
     except CallError as error:
-        sentence = "".join(character if character.isprintable() else " " for character in str(error))
-        sys.stderr.write(f"penstock: {sentence}\n")
-        return 1
+        return tell_failure(error)
     if args.json:
         text = MessageToJson(
             index, preserving_proto_field_name=True, always_print_fields_with_no_presence=True

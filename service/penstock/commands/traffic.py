@@ -10,7 +10,7 @@ from google.protobuf.json_format import MessageToJson
 from penstock.call_error import CallError
 from penstock.channel import DEFAULT_TIMEOUT_S
 from penstock.client import Client
-from penstock.commands.arguments import address, positive_seconds
+from penstock.commands.arguments import add_call_options, address, tell_failure
 from penstock.pb import traffic_pb2 as pb
 from penstock.text_table import output_width, table
 
@@ -38,16 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs.add_argument("--promote", action="store_true", help="make the canary the stable version")
     verbs.add_argument("--roll-back", action="store_true", help="give the canary nothing more")
     parser.add_argument("--json", action="store_true", help="print the server's answer as JSON, not a table")
-    parser.add_argument(
-        "--timeout-s",
-        type=positive_seconds,
-        default=DEFAULT_TIMEOUT_S,
-        metavar="S",
-        help="timeout of the call, retries included (default: %(default)s s)",
-    )
-    parser.add_argument(
-        "--tls", action="store_true", help="use TLS with grpc's root certificates (default: plaintext)"
-    )
+    add_call_options(parser, DEFAULT_TIMEOUT_S)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,9 +51,7 @@ def run(args: argparse.Namespace) -> int:
         with Client(args.address, timeout_s=args.timeout_s, tls=args.tls) as client:
             traffic = _asked(client, args)
     except CallError as error:
-        sentence = "".join(character if character.isprintable() else " " for character in str(error))
-        sys.stderr.write(f"penstock: {sentence}\n")
-        return 1
+        return tell_failure(error)
     if args.json:
         text = MessageToJson(
             traffic, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
