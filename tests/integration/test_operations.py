@@ -314,6 +314,17 @@ def test_the_load_ratio_of_an_idle_server_is_a_share(server: ServerProcess) -> N
     assert 0 <= server.metrics().total("penstock_load_ratio", model="mlp") <= 1
 
 
+def test_the_load_ratio_of_a_server_that_refuses_calls_goes_beyond_one(
+    server: ServerProcess, gate: Gate
+) -> None:
+    with connection(server) as channel:
+        with gate.closed():
+            calls = fill(server, channel)
+            # The model's thread comes to be held for the whole window.
+            wait_for(lambda: server.metrics().total("penstock_process_load_ratio") > 1, during=calls[0])
+        assert grpc.StatusCode.UNAVAILABLE in codes(calls)
+
+
 def test_probes_say_live_and_ready(server: ServerProcess) -> None:
     assert server.http("/livez")[0] == 200
     assert server.http("/readyz")[0] == 200

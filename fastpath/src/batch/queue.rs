@@ -178,9 +178,9 @@ impl<R: Send + 'static> Queue<R> {
         linger.end(&wait);
     }
 
-    /// Waits awake for a moment where that pays (see `spin`). Called before `wait`.
-    pub fn spin(&self, spin: &mut Spin) {
-        spin.wait(|| self.metrics().queue_rows.get() > 0);
+    /// Waits awake for a moment where that pays (see `spin`), and gives how long. Called before `wait`.
+    pub fn spin(&self, spin: &mut Spin) -> Duration {
+        spin.wait(|| self.metrics().queue_rows.get() > 0)
     }
 
     fn len(&self) -> usize {

@@ -32,20 +32,23 @@ impl Spin {
         Self { longest: if cores > 1 { longest } else { Duration::ZERO }, between: 0, skipped: 0 }
     }
 
-    /// Waits until `ready`, or until it does not pay any more.
-    pub fn wait(&mut self, ready: impl Fn() -> bool) {
+    /// Waits until `ready`, or until it does not pay any more. Gives how long that was.
+    pub fn wait(&mut self, ready: impl Fn() -> bool) -> Duration {
         if self.longest.is_zero() || !self.tries() {
-            return;
+            return Duration::ZERO;
         }
         let longest = if self.between > 0 { self.longest * LONGER_AFTER_A_FAILURE } else { self.longest };
         let began = Instant::now();
+        let mut waited = Duration::ZERO;
         let mut paid = ready();
-        while !paid && began.elapsed() < longest {
+        while !paid && waited < longest {
             // Whom this thread waits for may have been woken on its own core, and could not run before its slice ended.
             std::thread::yield_now();
             paid = ready();
+            waited = began.elapsed();
         }
         self.learn(paid);
+        waited
     }
 
     /// Whether this wait is one of those that are tried.

@@ -29,6 +29,7 @@ use super::thread::IoThread;
 use super::tls;
 use super::upstream::{Link, Upstream};
 use crate::engine::Engine;
+use crate::metrics::busy::BusyTime;
 use crate::metrics::door::ClosedFor;
 
 /// How long to wait when accepting fails: the process is out of file descriptors, and trying at once again would only
@@ -79,6 +80,7 @@ impl Door {
         let mut door = Self { address, shared: Arc::clone(&shared), threads: Vec::new() };
         let mut listener = Some(socket);
         for (number, end) in shared.ends.iter().enumerate() {
+            let busy = engine.metrics.process.io_thread();
             let start = Start {
                 engine: Arc::clone(engine),
                 settings: Arc::clone(&settings),
@@ -87,8 +89,9 @@ impl Door {
                 listener: listener.take(),
                 shared: Arc::clone(&shared),
                 number,
+                busy: Arc::clone(&busy),
             };
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let runtime = busy.follow(tokio::runtime::Builder::new_current_thread().enable_all()).build()?;
             let thread = std::thread::Builder::new().name(format!("penstock-io-{number}"));
             door.threads.push(thread.spawn(move || {
                 // Its tasks are caught one by one. Without the thread itself new connections would be dealt to nobody; a
@@ -174,6 +177,7 @@ struct Start {
     listener: Option<std::net::TcpListener>,
     shared: Arc<Shared>,
     number: usize,
+    busy: Arc<BusyTime>,
 }
 
 impl Start {
@@ -187,7 +191,8 @@ impl Start {
                 let room = Arc::new(Semaphore::new(self.settings.max_connections));
                 spawn_local(accept(listener, room, Arc::clone(&self.shared)));
             }
-            let thread = IoThread::new(self.engine, self.settings, self.mailbox, Link::new(self.upstream));
+            let thread =
+                IoThread::new(self.engine, self.settings, self.mailbox, Link::new(self.upstream), self.busy);
             let shared = self.shared;
             thread
                 .carry(|socket, place| {

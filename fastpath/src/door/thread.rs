@@ -24,6 +24,7 @@ use super::upstream::Link;
 use crate::batch::{Outbox, Spin, Ticket, Tokens};
 use crate::engine::{Caller, Decoded, Engine, Method};
 use crate::grpc::Encoding;
+use crate::metrics::busy::BusyTime;
 use crate::metrics::door::DoorMetrics;
 use crate::status::Status;
 
@@ -60,6 +61,7 @@ pub struct IoThread {
     engine: Arc<Engine>,
     mailbox: Arc<Mailbox>,
     outbox: Arc<dyn Outbox>,
+    busy: Arc<BusyTime>,
     waiting: RefCell<Tokens<Waiting>>,
     decoded: RefCell<Vec<Decoded>>,
     /// The postman, while nothing is decoded.
@@ -70,7 +72,13 @@ pub struct IoThread {
 }
 
 impl IoThread {
-    pub fn new(engine: Arc<Engine>, settings: Arc<Settings>, mailbox: Arc<Mailbox>, link: Link) -> Rc<Self> {
+    pub fn new(
+        engine: Arc<Engine>,
+        settings: Arc<Settings>,
+        mailbox: Arc<Mailbox>,
+        link: Link,
+        busy: Arc<BusyTime>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             settings,
             link,
@@ -78,6 +86,7 @@ impl IoThread {
             engine,
             outbox: Arc::clone(&mailbox) as _,
             mailbox,
+            busy,
             waiting: RefCell::default(),
             decoded: RefCell::default(),
             postman: RefCell::default(),
@@ -186,7 +195,9 @@ impl IoThread {
             loop {
                 if self.enqueue() && self.waiting.borrow().len() == 1 {
                     // Nobody else is kept waiting.
-                    spin.wait(|| !self.mailbox.is_empty());
+                    let awake = spin.wait(|| !self.mailbox.is_empty());
+                    self.busy.waited(awake);
+                    self.engine.metrics.process.waited(awake);
                 }
                 if self.mailbox.poll_take(&mut mail, context).is_pending() {
                     // What is decoded from here on wakes the task again.

@@ -22,6 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
 
+use super::process_load::SAMPLED_EACH;
 use super::{Metrics, prometheus};
 
 /// A scraper and a few probes need a handful; beyond it a connection waits to be accepted.
@@ -72,7 +73,8 @@ impl Listener {
             let connections = LocalSet::new();
             connections.block_on(&runtime, async {
                 tokio::select! {
-                    () = accept(socket, pages) => {}
+                    () = accept(socket, pages.clone()) => {}
+                    () = sample(pages.metrics) => {}
                     _ = stopped => {}
                 }
             });
@@ -94,6 +96,13 @@ impl Drop for Listener {
             // A thread that panicked has ended too.
             let _ = thread.join();
         }
+    }
+}
+
+async fn sample(metrics: Arc<Metrics>) {
+    loop {
+        metrics.sample(Instant::now());
+        sleep(SAMPLED_EACH).await;
     }
 }
 

@@ -133,16 +133,15 @@ impl State {
     }
 }
 
-/// Busy over available time of several windows together, 0 to 1; 0 where no time is available.
-pub fn ratio(windows: impl Iterator<Item = Window>) -> f64 {
-    let all = windows.fold(Window::default(), |sum, each| Window {
-        busy: sum.busy + each.busy,
-        available: sum.available + each.available,
-    });
-    if all.available.is_zero() {
-        return 0.0;
+impl Window {
+    /// Busy over available time, 0 to 1; 0 where no time is available.
+    #[must_use]
+    pub fn ratio(&self) -> f64 {
+        if self.available.is_zero() {
+            return 0.0;
+        }
+        (self.busy.as_secs_f64() / self.available.as_secs_f64()).min(1.0)
     }
-    (all.busy.as_secs_f64() / all.available.as_secs_f64()).min(1.0)
 }
 
 #[cfg(test)]
@@ -154,7 +153,7 @@ mod tests {
     }
 
     fn ratio_at(load: &Load, now: Instant) -> f64 {
-        ratio(std::iter::once(load.window(now)))
+        load.window(now).ratio()
     }
 
     fn assert_near(left: f64, right: f64) {
@@ -212,6 +211,6 @@ mod tests {
 
     #[test]
     fn no_model_is_no_load() {
-        assert_near(ratio(std::iter::empty()), 0.0);
+        assert_near(Window::default().ratio(), 0.0);
     }
 }

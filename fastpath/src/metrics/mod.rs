@@ -2,10 +2,11 @@
 //!
 //! `model` holds what one model version counts, `counter` and `histogram` the cells that it counts in,
 //! `feature` what features are like, `statistics` what `ModelStatistics` adds to that, `door` and `http` what the fast door and the HTTP port count, `load`
-//! the share of model-thread time in use, `versions` what becomes of model versions, `traffic` how calls are shared among
+//! the share of a model's thread time in use, `busy` that of a thread's, `process_load` how much of the whole process is, `versions` what becomes of model versions, `traffic` how calls are shared among
 //! them, `prometheus` the text of a scrape, `listener` its port.
 //! Counting takes no lock on the way of a request; only a batch's begin and end take one.
 
+pub mod busy;
 pub mod counter;
 pub mod door;
 pub mod feature;
@@ -14,6 +15,7 @@ pub mod http;
 pub mod listener;
 pub mod load;
 pub mod model;
+pub mod process_load;
 pub mod prometheus;
 pub mod statistics;
 pub mod traffic;
@@ -31,6 +33,7 @@ pub use self::histogram::Histogram;
 use self::http::HttpMetrics;
 pub use self::listener::Listener;
 pub use self::model::{ExpiredIn, ModelMetrics, ShedFor};
+use self::process_load::{CallCounts, ProcessLoad};
 use self::traffic::TrafficMetrics;
 use self::versions::VersionsMetrics;
 use crate::status::Code;
@@ -47,6 +50,7 @@ pub struct Metrics {
     pub http: HttpMetrics,
     pub versions: VersionsMetrics,
     pub traffic: Arc<TrafficMetrics>,
+    pub process: ProcessLoad,
 }
 
 impl Metrics {
@@ -61,6 +65,7 @@ impl Metrics {
             http: HttpMetrics::default(),
             versions: VersionsMetrics::default(),
             traffic: Arc::default(),
+            process: ProcessLoad::default(),
         }
     }
 
@@ -98,10 +103,23 @@ impl Metrics {
         self.models.read().values().map(|model| model.in_flight()).sum()
     }
 
-    /// The share of the process's model-thread time in use over the last seconds, 0 to 1.
+    /// How much of what the process has was in use over the last seconds: 1 is all of it, more where calls were refused.
     #[must_use]
     pub fn load_ratio(&self, now: Instant) -> f64 {
-        load::ratio(self.models.read().values().map(|model| model.load.window(now)))
+        let busiest =
+            self.models.read().values().map(|model| model.load.window(now).ratio()).fold(0.0, f64::max);
+        self.process.ratio(busiest, now, self.calls())
+    }
+
+    /// To be called regularly, `process_load::SAMPLED_EACH`, for `load_ratio` to know the last seconds from those before.
+    pub fn sample(&self, now: Instant) {
+        self.process.sample(now, self.calls());
+    }
+
+    fn calls(&self) -> CallCounts {
+        self.models.read().values().map(|model| model.calls()).fold(CallCounts::default(), |sum, each| {
+            CallCounts { answered: sum.answered + each.answered, refused: sum.refused + each.refused }
+        })
     }
 
     /// A scrape: Prometheus text, version 0.0.4.
@@ -114,13 +132,13 @@ impl Metrics {
         page.family(
             "penstock_process_load_ratio",
             "gauge",
-            "Share of all model-thread time in use over the last 5 s.",
+            "What is scarcest of model threads, I/O threads and cores, in use over the last 5 s; beyond 1 with refused calls.",
         );
         page.sample("penstock_process_load_ratio", &[], self.load_ratio(now));
         page.family(
             "penstock_unrouted_requests_total",
             "counter",
-            "Calls answered before a model version was found, by gRPC code.",
+            "CallCounts answered before a model version was found, by gRPC code.",
         );
         for code in Code::ALL {
             let count = counter::of(&self.unrouted, code).get();

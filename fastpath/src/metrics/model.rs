@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 use super::counter::{self, Counter, Gauge};
 use super::feature::{self, FeatureSource};
 use super::histogram::{DURATION_BOUNDS_NS, Histogram, ROWS_BOUNDS};
-use super::load::{self, Load};
+use super::load::Load;
+use super::process_load::CallCounts;
 use super::prometheus::{NS_PER_S, Page};
 use super::statistics::{Statistics, ns};
 use crate::status::Code;
@@ -150,6 +151,15 @@ impl ModelMetrics {
         counter::of(&self.requests, code).get()
     }
 
+    /// Calls answered, and those for which there was no capacity: refused on arrival, or expired in the queue.
+    #[must_use]
+    pub fn calls(&self) -> CallCounts {
+        let shed = self.shed(ShedFor::Capacity).get() + self.shed(ShedFor::Deadline).get();
+        let refused = shed + self.expired(ExpiredIn::Queue).get();
+        let ended: u64 = self.requests.iter().map(Counter::get).sum();
+        CallCounts { answered: ended.saturating_sub(refused), refused }
+    }
+
     #[must_use]
     pub fn cancelled(&self) -> u64 {
         self.cancelled.get()
@@ -228,7 +238,7 @@ fn write_gauges(page: &mut Page, models: &[Arc<ModelMetrics>], now: Instant) {
     let name = "penstock_load_ratio";
     page.family(name, "gauge", "Share of the model version's thread time in use over the last 5 s.");
     for model in models {
-        page.sample(name, &labels(model), load::ratio(std::iter::once(model.load.window(now))));
+        page.sample(name, &labels(model), model.load.window(now).ratio());
     }
 }
 

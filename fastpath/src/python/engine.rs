@@ -60,7 +60,12 @@ impl PyEngine {
         let model = py
             .detach(|| Model::load_to_serve(&spec.folder, version))
             .map_err(|error| SpecError::new_err(error.to_string()))?;
-        Ok(PyQueue::new(self.engine.add_version(model), self.max_send_bytes, self.linger))
+        Ok(PyQueue::new(
+            self.engine.add_version(model),
+            Arc::clone(&self.engine.metrics),
+            self.max_send_bytes,
+            self.linger,
+        ))
     }
 
     fn route(&self, queue: &PyQueue) {

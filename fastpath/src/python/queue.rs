@@ -13,6 +13,7 @@ use crate::batch::linger::Linger;
 use crate::batch::{BufferPool, Spin};
 use crate::engine::Version;
 use crate::features::RowBlock;
+use crate::metrics::Metrics;
 
 /// How long a model thread waits awake for the next call of a caller who was alone: its way back, the caller's own time, and
 /// the way here, where each of them first has to be woken. With 20 µs the first such call never met a thread awake.
@@ -21,6 +22,7 @@ const SPIN: Duration = Duration::from_micros(100);
 #[pyclass(frozen, name = "Queue", module = "penstock._fastpath")]
 pub struct PyQueue {
     version: Arc<Version>,
+    metrics: Arc<Metrics>,
     pool: Arc<BufferPool>,
     max_send_bytes: usize,
     /// Whether model threads wait a moment for more where that pays.
@@ -30,8 +32,8 @@ pub struct PyQueue {
 }
 
 impl PyQueue {
-    pub fn new(version: Arc<Version>, max_send_bytes: usize, lingers: bool) -> Self {
-        Self { version, pool: Arc::default(), max_send_bytes, lingers, recent: OnceLock::new() }
+    pub fn new(version: Arc<Version>, metrics: Arc<Metrics>, max_send_bytes: usize, lingers: bool) -> Self {
+        Self { version, metrics, pool: Arc::default(), max_send_bytes, lingers, recent: OnceLock::new() }
     }
 
     pub fn version(&self) -> &Arc<Version> {
@@ -59,6 +61,7 @@ impl PyQueue {
         let bridge = Bridge { from_dlpack, to_dlpack, on_error: Some(on_error) };
         Batches {
             version: Arc::clone(&self.version),
+            metrics: Arc::clone(&self.metrics),
             pool: Arc::clone(&self.pool),
             bridge: Arc::new(bridge),
             max_send_bytes: self.max_send_bytes,
@@ -97,6 +100,7 @@ impl PyQueue {
 #[pyclass(frozen, module = "penstock._fastpath")]
 pub struct Batches {
     version: Arc<Version>,
+    metrics: Arc<Metrics>,
     pool: Arc<BufferPool>,
     bridge: Arc<Bridge>,
     max_send_bytes: usize,
@@ -118,7 +122,8 @@ impl Batches {
         while py.detach(|| {
             let queue = &self.version.queue;
             if self.linger.is_none() && self.alone.load(Ordering::Relaxed) {
-                queue.spin(&mut self.spin.lock().unwrap_or_else(PoisonError::into_inner));
+                let awake = queue.spin(&mut self.spin.lock().unwrap_or_else(PoisonError::into_inner));
+                self.metrics.process.waited(awake);
             }
             let open = queue.wait();
             if let Some(linger) = &self.linger {

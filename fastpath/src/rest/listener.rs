@@ -83,11 +83,12 @@ impl Port {
             settings,
             socket,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
+        let engine = Arc::clone(behind.engine);
+        let busy = engine.metrics.process.io_thread();
+        let runtime = busy
+            .follow(tokio::runtime::Builder::new_current_thread().enable_all())
             .max_blocking_threads(ASKING_THREADS)
             .build()?;
-        let engine = Arc::clone(behind.engine);
         let thread = std::thread::Builder::new().name("penstock-http".to_owned()).spawn(move || {
             // Its tasks are caught one by one. Without the thread itself the port would be open and dead; a process that
             // ends is started again.

@@ -1,0 +1,223 @@
+//! How much of what the process has is in use: the figure that a fleet is scaled by.
+//!
+//! A process can run out of three things, whichever is scarcest in it: the time of its model threads, which slow models
+//! take; of its I/O threads, which small models' many calls take; and of its share of the machine's cores. What calls it
+//! refuses for want of them would have taken some too, so that the figure goes on beyond 1.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use rustix::time::{ClockId, clock_gettime};
+
+use super::busy::BusyTime;
+use super::counter::Counter;
+
+/// How often `sample` is called. Ten of it are the window, 5 seconds, as long as that of the models' own ratios.
+pub const SAMPLED_EACH: Duration = Duration::from_millis(500);
+const SAMPLES: usize = 10;
+/// Where nearly all calls are refused, how few are answered says nothing more about how many more there should be.
+const MOST_ASKED_FOR: f64 = 10.0;
+
+/// Calls that ended: those that were answered, and those that there was no capacity for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallCounts {
+    pub answered: u64,
+    pub refused: u64,
+}
+
+/// What has been used since the process began, at a moment.
+struct Sample {
+    at: Instant,
+    cpu: Duration,
+    io: Vec<(Weak<BusyTime>, Duration)>,
+    calls: CallCounts,
+}
+
+/// The uses of one process.
+pub struct ProcessLoad {
+    /// Cores that the process may use.
+    cores: f64,
+    io_threads: Mutex<Vec<Weak<BusyTime>>>,
+    /// Time in which threads waited awake: cores were taken for it that work may have at any time.
+    awake_ns: Counter,
+    samples: Mutex<VecDeque<Sample>>,
+}
+
+impl Default for ProcessLoad {
+    /// With the cores that the machine, or the control group, leaves to the process.
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            cores: u32::try_from(cores).map_or(f64::MAX, f64::from),
+            io_threads: Mutex::default(),
+            awake_ns: Counter::default(),
+            samples: Mutex::default(),
+        }
+    }
+}
+
+impl ProcessLoad {
+    /// The working time of one more I/O thread, which counts for as long as somebody keeps it.
+    #[must_use]
+    pub fn io_thread(&self) -> Arc<BusyTime> {
+        let busy = Arc::new(BusyTime::new(Instant::now()));
+        self.io_threads.lock().push(Arc::downgrade(&busy));
+        busy
+    }
+
+    /// A thread has waited awake.
+    pub fn waited(&self, awake: Duration) {
+        self.awake_ns.add(u64::try_from(awake.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// To be called every `SAMPLED_EACH`.
+    pub fn sample(&self, now: Instant, calls: CallCounts) {
+        let sample = self.now(now, calls);
+        let mut samples = self.samples.lock();
+        samples.truncate(SAMPLES);
+        samples.push_front(sample);
+    }
+
+    /// The scarcest of what is in use: `models`, the share of the busiest model's threads, the busiest I/O thread, or the
+    /// cores; times the calls that were asked for, over those that were answered.
+    #[must_use]
+    pub fn ratio(&self, models: f64, now: Instant, calls: CallCounts) -> f64 {
+        let latest = self.now(now, calls);
+        let samples = self.samples.lock();
+        let Some(before) = samples.back() else { return models };
+        let length = latest.at.saturating_duration_since(before.at).as_secs_f64();
+        if length <= 0.0 {
+            return models;
+        }
+        let cpu = latest.cpu.saturating_sub(before.cpu).as_secs_f64() / self.cores / length;
+        let io = latest.io.iter().map(|(thread, busy)| {
+            let known = before.io.iter().find(|(each, _)| each.ptr_eq(thread));
+            busy.saturating_sub(known.map_or(Duration::ZERO, |(_, busy)| *busy)).as_secs_f64() / length
+        });
+        let used = io.fold(models.max(cpu), f64::max).min(1.0);
+        used * asked_for(before.calls, latest.calls)
+    }
+
+    fn now(&self, now: Instant, calls: CallCounts) -> Sample {
+        let mut threads = self.io_threads.lock();
+        threads.retain(|thread| thread.strong_count() > 0);
+        let io = threads
+            .iter()
+            .filter_map(|thread| Some((Weak::clone(thread), thread.upgrade()?.until(now))))
+            .collect();
+        let cpu = cpu_time().saturating_sub(Duration::from_nanos(self.awake_ns.get()));
+        Sample { at: now, cpu, io, calls }
+    }
+}
+
+/// Of all threads of this process.
+fn cpu_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
+}
+
+/// How many times the calls answered between two moments were asked for.
+fn asked_for(before: CallCounts, after: CallCounts) -> f64 {
+    let refused = after.refused.saturating_sub(before.refused);
+    let answered = after.answered.saturating_sub(before.answered);
+    if refused == 0 {
+        return 1.0;
+    }
+    // Counts of a few seconds are far below 2^52.
+    #[allow(clippy::cast_precision_loss, reason = "counts of a few seconds are far below 2^52")]
+    let times = (answered + refused) as f64 / answered.max(1) as f64;
+    times.min(MOST_ASKED_FOR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_CALLS: CallCounts = CallCounts { answered: 0, refused: 0 };
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    /// Any number of cores that CPU time in a test cannot fill.
+    fn process() -> ProcessLoad {
+        ProcessLoad { cores: 1e9, ..ProcessLoad::default() }
+    }
+
+    fn near(left: f64, right: f64) -> bool {
+        (left - right).abs() < 1e-6
+    }
+
+    #[test]
+    fn before_the_first_sample_the_models_ratio_is_all_that_is_known() {
+        assert!(near(process().ratio(0.25, Instant::now(), NO_CALLS), 0.25));
+    }
+
+    #[test]
+    fn the_busiest_io_thread_counts_where_models_are_less_busy() {
+        let (process, start) = (process(), Instant::now());
+        let threads = [process.io_thread(), process.io_thread()];
+        for thread in &threads {
+            thread.end(start);
+        }
+        process.sample(start, NO_CALLS);
+        threads[0].begin(start + seconds(1));
+        threads[0].end(start + seconds(4));
+        threads[1].begin(start + seconds(4));
+        threads[1].end(start + seconds(5));
+        assert!(near(process.ratio(0.1, start + seconds(5), NO_CALLS), 0.6));
+        assert!(near(process.ratio(0.7, start + seconds(5), NO_CALLS), 0.7));
+    }
+
+    #[test]
+    fn a_thread_that_ended_counts_no_more() {
+        let (process, start) = (process(), Instant::now());
+        let thread = process.io_thread();
+        process.sample(start, NO_CALLS);
+        drop(thread);
+        assert!(near(process.ratio(0.0, start + seconds(5), NO_CALLS), 0.0));
+    }
+
+    #[test]
+    fn cores_in_use_count_and_time_spent_waiting_awake_does_not() {
+        let process = ProcessLoad { cores: 1.0, ..ProcessLoad::default() };
+        let start = Instant::now();
+        process.sample(start, NO_CALLS);
+        let before = cpu_time();
+        let worked = || cpu_time().saturating_sub(before);
+        while worked() < Duration::from_millis(20) {
+            std::hint::spin_loop();
+        }
+        let ratio = process.ratio(0.0, start + seconds(1), NO_CALLS);
+        assert!(ratio > 0.019, "{ratio}");
+        // Other tests' threads work meanwhile, so that no more than what was taken off can be told.
+        process.waited(seconds(3600));
+        assert!(near(process.ratio(0.0, start + seconds(1), NO_CALLS), 0.0));
+    }
+
+    #[test]
+    fn what_was_refused_counts_as_if_it_had_been_answered() {
+        let (process, start) = (process(), Instant::now());
+        process.sample(start, CallCounts { answered: 1_000, refused: 500 });
+        let later = CallCounts { answered: 1_100, refused: 550 };
+        assert!(near(process.ratio(1.0, start + seconds(5), later), 1.5));
+        let hardly_any = CallCounts { answered: 1_000, refused: 1_000 };
+        assert!(near(process.ratio(1.0, start + seconds(5), hardly_any), MOST_ASKED_FOR));
+    }
+
+    #[test]
+    fn what_is_older_than_the_window_is_forgotten() {
+        let (process, start) = (process(), Instant::now());
+        let thread = process.io_thread();
+        for n in 0..10 {
+            process.sample(start + SAMPLED_EACH * n, NO_CALLS);
+        }
+        thread.end(start + seconds(5));
+        for n in 10..21 {
+            process.sample(start + SAMPLED_EACH * n, NO_CALLS);
+        }
+        assert!(near(process.ratio(0.0, start + SAMPLED_EACH * 20, NO_CALLS), 0.0));
+        assert_eq!(process.samples.lock().len(), SAMPLES + 1);
+    }
+}
