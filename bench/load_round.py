@@ -34,6 +34,8 @@ class Flight:
 
 MANY = Flight(16, 4)
 CROWD = Flight(8, 32)
+# Of large requests: more rows than these would be than a queue takes.
+FEW = Flight(4, 2)
 ALONE = Flight(1, 1)
 
 
