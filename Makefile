@@ -54,7 +54,7 @@ pip := $(BIN)/python -m pip --quiet
 .PHONY: help
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(STAMPS)/models ## the virtual environment, the extension in release mode, the example models
@@ -73,6 +73,7 @@ serve: setup ## serve models/ (REPO=folder for another) until Ctrl-C
 test: setup tools checks ## everything that must hold: the checks, Rust tests, Python tests
 	cargo test --workspace --quiet
 	$(BIN)/python -m pytest
+	$(BIN)/python -c 'from bench import native; native.program("floor")'
 	$(BIN)/python -m pytest bench --benchmark-skip --quiet
 
 .PHONY: explore
@@ -129,16 +130,20 @@ k8s-test: $(STAMPS)/extension tools ## k8s/ before a real Kubernetes control pla
 	$(BIN)/python -m pytest k8s/tests
 
 .PHONY: bench
-bench: setup ## measure: criterion on the pure core, pytest-benchmark on the whole, the doors beside other servers
-	cargo bench --workspace
-	$(BIN)/python -m pytest bench -s
+bench: setup ## measure, in less than 15 minutes: the suites, and the doors beside other servers for README
+	$(BIN)/python -m bench.suites
+	$(BIN)/python -m bench.doors --rounds 5 --seconds 1.5 --servers floor,fast,plain,triton --output bench/results
+
+.PHONY: bench-more
+bench-more: setup ## measure the rest: TensorFlow, all doors, clients, REST, training rows, loading and reloads
 	bench/tensorflow_setup.sh
 	$(BIN)/python -m bench.decode
-	$(BIN)/python -m bench.doors
+	$(BIN)/python -m bench.doors --output build/bench
 	$(BIN)/python -m bench.client
 	$(BIN)/python -m bench.rest
 	$(BIN)/python -m bench.transform
 	$(BIN)/python -m bench.loading
+	$(BIN)/python -m bench.reloads
 
 ##@ Change
 

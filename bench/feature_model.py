@@ -60,10 +60,16 @@ class FeatureModel:
             torch.jit.script(self._module).save(str(folder / "1" / "model.pt"))
         self._program = reference.Model.load(folder)
 
-    def work(self, questions: int) -> Work:
-        """Predict with one Example a request; after `write`."""
-        requests = [feature_row.examples_request(1, seed) for seed in range(questions)]
-        return Work("features-1", METHOD, 1, [self._question(request) for request in requests])
+    def work(self, questions: int, rows: int = 1) -> Work:
+        """Predict with so many rows a request, as examples; after `write`."""
+        requests = [feature_row.examples_request(rows, seed) for seed in range(questions)]
+        return Work(f"features-{rows}", METHOD, rows, [self._question(request) for request in requests])
+
+    def columns_work(self, questions: int, rows: int) -> Work:
+        """The same rows, as columns."""
+        requests = [feature_row.columns_request(rows, seed) for seed in range(questions)]
+        made = [self._question(request) for request in requests]
+        return Work(f"features-{rows}-columns", METHOD, rows, made)
 
     def _question(self, request: bytes) -> Question:
         parsed = prediction_pb2.PredictRequest.FromString(request)

@@ -102,10 +102,10 @@ def records(rows: int) -> list[bytes]:
     return [_example(row).SerializeToString() for row in _rows(rows, 40)]
 
 
-def columns_request(rows: int) -> bytes:
+def columns_request(rows: int, seed: int = 40) -> bytes:
     """The same rows as a serialized PredictRequest with one Column a feature, integers at eight bytes each."""
     request = prediction_pb2.PredictRequest(model_name=NAME)
-    made = _rows(rows, 40)
+    made = _rows(rows, seed)
     for name, first in made[0].items():
         column = request.columns.add(name=name)
         kind = {float: "floats", bytes: "strings", int: "fixed_ints"}[type(first[0])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -14,6 +15,11 @@ _TIMES = slice(11, 15)
 def tree_cpu_s(pid: int) -> float:
     """User and system time of the whole process tree so far, in steps of a tick (10 ms) for each process."""
     return sum(_cpu_s(each) for each in tree(pid))
+
+
+def tree_clock_s(pid: int) -> float:
+    """The same to the nanosecond, without what processes that have ended took: for loads of a fraction of a second."""
+    return sum(time.clock_gettime(_clock(each)) for each in tree(pid))
 
 
 def own_cpu_s() -> float:
@@ -36,6 +42,11 @@ def tree(pid: int) -> list[int]:
         for task in Path(f"/proc/{each}/task").iterdir():
             found += map(int, (task / "children").read_text().split())
     return found
+
+
+def _clock(pid: int) -> int:
+    """The number of a process's CPU clock, as clock_getcpuclockid(3) makes it: of all its threads, by the scheduler."""
+    return (~pid << 3) | 2
 
 
 def _cpu_s(pid: int) -> float:

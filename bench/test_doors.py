@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench import load, native, open_loop
-from bench.doors import servers
+from bench.doors import readme, servers
 from bench.doors.aims import AIMS
 from bench.doors.cases import CROWD, FAST, FLOOR, GRPCIO, LABELS, MANY, PLAIN, PREDICT
 from bench.doors.figures import Memory, Results, Round
@@ -42,6 +42,11 @@ def _results() -> Results:
     results.rounds[CROWD.name, GRPCIO] = [_round(4.0), _round(5.1), _round(4.0)]
     results.rounds[CROWD.name, PLAIN] = [_round(100.0), _round(102.0), _round(104.0)]
     return results
+
+
+def test_readme_shows_the_summary_that_was_written() -> None:
+    written = Path(__file__).parent / "results" / "doors_summary.md"
+    assert readme.table() == written.read_text()
 
 
 def test_ratios_are_taken_round_by_round_and_their_median_is_judged() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench import load, machine
-from bench.doors import memory
+from bench.doors import memory, readme
 from bench.doors.cases import LABELS, PARTS
 from bench.doors.figures import Results
 from bench.doors.report import is_quiet, report, summary
@@ -55,9 +55,11 @@ def _write(output: Path | None, plan: Plan, circumstances: Mapping[str, str], re
         _say("nothing written: not the whole run, and no --output")
     else:
         folder = output or _RESULTS
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "doors.md").write_text(report(circumstances, results))
         (folder / "doors_summary.md").write_text(summary(circumstances, results))
+        if folder.resolve() == _RESULTS.resolve():
+            readme.write(summary(circumstances, results))
 
 
 def _say(line: str) -> None:

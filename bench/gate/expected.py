@@ -1,0 +1,61 @@
+"""`expected.json`: what was measured when it was last renewed, and what a figure is judged by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_FILE = Path(__file__).with_name("expected.json")
+
+# Counts of one build agree to a thousandth; a change of the code that is meant to cost nothing moves them by a percent.
+SAME_BAND = 0.03
+# Of another compiler, C library, Python or valgrind: what they change is less, a cost that has doubled far beyond.
+OTHER_BAND = 0.25
+# On a machine in use the median ratio of a run has been between 0.9 and 1.15 times what is expected.
+MOST_RATIO = 1.5
+RENEW = "if that is meant, renew bench/gate/expected.json with `python -m bench.gate`"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """`circumstances` are those of the instructions; ratios of CPU are a machine's in use as well as a quiet one's."""
+
+    circumstances: Mapping[str, str]
+    instructions_per_row: Mapping[str, float]
+    cpu_over_floor: Mapping[str, float]
+
+    def other(self, circumstances: Mapping[str, str]) -> list[str]:
+        """What is not as it was when instructions were counted, a sentence each."""
+        return [
+            f"{name} is {circumstances.get(name)!r}, was {was!r}"
+            for name, was in self.circumstances.items()
+            if circumstances.get(name) != was
+        ]
+
+    def fault_of_instructions(
+        self, name: str, counted: float, circumstances: Mapping[str, str]
+    ) -> str | None:
+        """What is wrong with a count, a sentence. Where circumstances are others, it must only not be much more."""
+        expected, others = self.instructions_per_row[name], self.other(circumstances)
+        change = counted / expected - 1
+        if change > (OTHER_BAND if others else SAME_BAND) or (change < -SAME_BAND and not others):
+            figures = f"{counted:,.0f} instructions a row, {expected:,.0f} were expected ({change:+.1%})"
+            return f"decoding {name}: {figures}; {RENEW}"
+        return None
+
+    def fault_of_ratio(self, name: str, ratio: float) -> str | None:
+        """What is wrong with a ratio, a sentence."""
+        most = self.cpu_over_floor[name] * MOST_RATIO
+        if ratio > most:
+            return f"{name}: {ratio:.2f} times the floor's CPU a request, at most {most:.2f} were expected; {RENEW}"
+        return None
+
+
+def read() -> Expected:
+    return Expected(**json.loads(_FILE.read_text()))
+
+
+def write(expected: Expected) -> None:
+    _FILE.write_text(json.dumps(asdict(expected), indent=2) + "\n")
