@@ -37,13 +37,12 @@ dims = [1]
 class Recommender(nn.Module):
     """Ids are rows of the table, below TABLE_ROWS."""
 
-    pairs: torch.Tensor
-
     def __init__(self, table_rows: int = TABLE_ROWS) -> None:
         super().__init__()
         self.table = nn.Embedding(table_rows, _WIDTH)
         self.bottom = nn.Sequential(nn.Linear(FLOATS, 64), nn.ReLU(), nn.Linear(64, _WIDTH), nn.ReLU())
         pairs = torch.triu_indices(_VECTORS, _VECTORS, offset=1)
+        self.pairs: torch.Tensor
         # Where the dot of each two vectors lies in the flattened [27, 27] product.
         self.register_buffer("pairs", pairs[0] * _VECTORS + pairs[1])
         self.top = nn.Sequential(
