@@ -24,8 +24,9 @@ _RESULTS = Path(__file__).parents[1] / "results"
 
 def main() -> None:
     arguments = _arguments()
-    # As Ctrl-C does: what has been started is ended.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("peers: told to end"))
+    # Either ends what has been started, also where a shell that put this in the background has it ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     adopt_orphans()
     try:
         if arguments.install:
@@ -84,7 +85,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the medians are given (5)")
     parser.add_argument(
-        "--seconds", type=float, default=1.0, help="about how long one load on one server takes (1)"
+        "--seconds", type=float, default=0.8, help="about how long one load on one server takes (0.8)"
     )
     parser.add_argument(
         "--output", type=Path, help="folder of the report and plots (of a whole run: bench/results)"

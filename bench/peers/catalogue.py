@@ -59,7 +59,8 @@ _ALL = (
         "torchserve",
         ("torchserve",),
         TORCHSERVE,
-        "1 worker a model, `batchSize` 64, `maxBatchDelay` 1 ms, metrics and access log off; its Open Inference calls "
+        "1 worker a model, `batchSize` 64, `maxBatchDelay` 1 ms (0 makes single calls many times slower), metrics and "
+        "access log off; its Open Inference calls "
         f"take no raw contents, so `Predictions` with raw bytes; {_ONE_THREAD}",
     ),
     Peer(
@@ -101,8 +102,8 @@ _ALL = (
         "mlserver",
         ("mlserver", "grpcio"),
         OIP,
-        "a custom runtime, `parallel_workers` 0, `debug` off, log at ERROR, no batching, as it is by default; "
-        f"{_ONE_THREAD}",
+        "a custom runtime, `parallel_workers` 0, `debug` off, log at ERROR, no batching, as by default: with batches "
+        f"of 1 ms a request cost no less; {_ONE_THREAD}",
     ),
     Peer(
         "litserve",
@@ -110,8 +111,8 @@ _ALL = (
         "litserve",
         ("litserve", "uvicorn", "fastapi"),
         JSON,
-        "1 API server, 1 worker a model, `fast_queue`, `max_batch_size` 64, `batch_timeout` 0, access log off; "
-        f"{_ONE_THREAD}",
+        "1 API server, 1 worker a model, `fast_queue`, access log off, no batching: with `batch_timeout` 0 its worker "
+        f"spins while it waits, and with 2 ms a request cost more; {_ONE_THREAD}",
     ),
     Peer(
         "ray",

@@ -17,9 +17,9 @@ from bench.process_cpu import machine_cpu_s, own_cpu_s, tree_cpu_s
 from bench.question import Work
 from bench.sampler import Sample, Sampler
 
-# Of the first, short load, whose rate tells how many requests the next one has.
+# Of the first, short load, whose rate tells how many requests the next one has: long enough for Java's compiler.
 _TRIAL_REQUESTS = 128
-_TRIAL_S = 0.4
+_TRIAL_S = 1.0
 _OPEN_CONNECTIONS = 16
 # A connection of HTTP/1.1 carries one call at a time.
 _OPEN_JSON_CONNECTIONS = 64

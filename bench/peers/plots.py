@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bench.peers.cases import MANY
-from bench.peers.catalogue import OURS, PEERS
+from bench.peers.catalogue import FAST, GRPCIO, PEERS
 from bench.peers.figures import Results
 from bench.peers.report import CPU_PLOT, LATENCY_PLOT
 
-_OURS_COLOUR = "#c8401e"
+_OUR_COLOURS = {FAST: "#c8401e", GRPCIO: "#e8957f"}
 _OTHERS_COLOUR = "#8a94a3"
 # Colours of lines that lie near each other; okabe-ito without what is too pale on white.
 _LINES = ("#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#5d5d5d", "#7a5195", "#8c564b", "#2f4b7c")
@@ -54,7 +54,7 @@ def _cpu(results: Results, machine: str) -> Figure:
     axes.barh(
         range(len(names)),
         medians,
-        color=[_OURS_COLOUR if name in OURS else _OTHERS_COLOUR for name in names],
+        color=[_OUR_COLOURS.get(name, _OTHERS_COLOUR) for name in names],
         height=0.66,
         xerr=[behind, ahead],
         error_kw={"ecolor": "#333333", "elinewidth": 1, "capsize": 2},
@@ -65,7 +65,8 @@ def _cpu(results: Results, machine: str) -> Figure:
     axes.set_yticks(range(len(names)), [PEERS[name].label for name in names])
     axes.tick_params(axis="y", length=0)
     axes.set_xscale("log")
-    axes.set_xlim(min(min(each) for each in measured.values()) / 2, max(map(max, measured.values())) * 2.5)
+    # No bar has a natural beginning on such an axis; a microsecond is as good as any.
+    axes.set_xlim(min(1.0, *map(min, measured.values())), max(map(max, measured.values())) * 2.5)
     _plain_numbers(axes.xaxis)
     axes.set_xlabel("server CPU a request, µs, logarithmic")
     axes.set_title(f"{MANY.work}, {MANY.in_flight} requests in flight\n{machine}", loc="left", fontsize=10)
@@ -76,15 +77,14 @@ def _latency(results: Results, machine: str) -> Figure:
     """A line a peer, from a tenth of its peak to more than it can take."""
     figure = Figure(figsize=(8.0, 5.6), layout="constrained")
     axes = figure.add_subplot()
-    others = (name for name in results.curves if name not in OURS)
+    others = (name for name in results.curves if name not in _OUR_COLOURS)
     looks = {name: (_LINES[at % len(_LINES)], _MARKERS[at % len(_MARKERS)]) for at, name in enumerate(others)}
     for name, points in results.curves.items():
-        ours = name in OURS
-        colour, marker = looks.get(name, (_OURS_COLOUR, "o" if name == OURS[0] else "s"))
+        colour, marker = looks.get(name) or (_OUR_COLOURS[name], "o")
         answered = [point for point in points if point.seen.achieved_rate > 0]
         across = [point.seen.achieved_rate for point in answered]
         up = [point.seen.p99_us / 1e3 for point in answered]
-        axes.plot(across, up, color=colour, linewidth=2.2 if ours else 1.3)
+        axes.plot(across, up, color=colour, linewidth=2.4 if name in _OUR_COLOURS else 1.3)
         for x, y, point in zip(across, up, answered, strict=True):
             # Hollow: calls were refused or left without an answer.
             face = "white" if point.failed else colour
@@ -100,7 +100,9 @@ def _latency(results: Results, machine: str) -> Figure:
     axes.set_xlabel("answered requests a second, logarithmic")
     axes.set_ylabel("p99 from the scheduled start, ms, logarithmic")
     axes.set_title(
-        f"{MANY.work}, open loop, each at 10 to 110 % of its own peak\n{machine}", loc="left", fontsize=10
+        f"{MANY.work}, open loop at 10 to 110 % of its own peak; hollow: calls without an answer\n{machine}",
+        loc="left",
+        fontsize=10,
     )
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return figure

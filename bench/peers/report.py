@@ -63,7 +63,7 @@ def summary(circumstances: Mapping[str, str], results: Results, folder: str) -> 
 
 def _summary(results: Results) -> list[str]:
     cases = [case for case in CASES if any(results.of(case.name, name) for name in PEERS)]
-    head = ["server", *map(_head, cases), f"÷ {PEERS[FAST].label}"]
+    head = ["server", *map(_head, cases), f"{MANY.name}: CPU ÷ {PEERS[FAST].label}"]
     head += [f"open loop at {_SHARE:.0%} of its peak: p50, p99 ms", "memory MB"]
     lines = [_line(head), "| --- |" + " ---: |" * (len(head) - 1)]
     for name, peer in PEERS.items():

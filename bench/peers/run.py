@@ -141,6 +141,7 @@ class _Run:
         # Calls that are few say little of a 99th percentile: the slower a peer, the longer.
         duration_s = 2.0 if peak > 1_000 else 3.0
         for share in SHARES:
+            running.settle()
             rate = min(peak * share, _MOST_CALLS_PER_S)
             point = Point(share, rate, *measuring.open_round(asked, rate, duration_s))
             self._results.curves.setdefault(name, []).append(point)

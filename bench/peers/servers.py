@@ -55,12 +55,16 @@ class Running:
     def awake(self) -> Iterator[None]:
         """It runs within the block, and takes no CPU time outside it. Raises UnavailableError: it stays asleep."""
         process_tree.resume(self.pid)
-        self._wait_until_it_answers(_WAKE_S, "it does not answer after a pause")
-        time.sleep(_SETTLE_S)
+        self.settle()
         try:
             yield
         finally:
             process_tree.pause(self.pid)
+
+    def settle(self) -> None:
+        """Waits until it answers, and has done what it put off. Raises UnavailableError."""
+        self._wait_until_it_answers(_WAKE_S, "it does not answer after a pause or an overload")
+        time.sleep(_SETTLE_S)
 
     def check(self) -> None:
         """Waits until it answers, then asks questions of every work. Raises UnavailableError or WrongAnswerError."""

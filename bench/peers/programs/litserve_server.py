@@ -1,4 +1,4 @@
-"""LitServe: one API a model at /NAME, JSON over HTTP as its documentation has it, batched.
+"""LitServe: one API a model at /NAME, JSON over HTTP as its documentation has it, one run a request.
 
 `python -m bench.peers.programs.litserve_server PORT NAME=FILE…` serves on the loopback interface until it is killed.
 """
@@ -16,11 +16,10 @@ from bench.peers.programs.torch_model import TorchModel
 
 
 class TorchScriptAPI(litserve.LitAPI):
-    """A batch is a list of requests, each a list of arrays, and becomes a list of scores."""
+    """A request is a list of arrays, and becomes scores."""
 
     def __init__(self, name: str, file: str) -> None:
-        # A batch takes what is there, and waits for nothing.
-        super().__init__(max_batch_size=64, batch_timeout=0.0, api_path=f"/{name}")
+        super().__init__(api_path=f"/{name}")
         self._name = name
         self._file = file
 
@@ -31,14 +30,8 @@ class TorchScriptAPI(litserve.LitAPI):
     def decode_request(self, request):  # type: ignore[no-untyped-def]
         return [np.asarray(request[each.name], each.dtype) for each in INPUTS[self._name]]
 
-    def batch(self, inputs: list[Any]) -> list[Any]:
-        return inputs
-
-    def predict(self, x: list[Any]) -> list[Any]:
-        return self._model.run_batch(x)
-
-    def unbatch(self, output: list[Any]) -> list[Any]:
-        return output
+    def predict(self, x: list[Any]) -> Any:
+        return self._model.run(x)
 
     def encode_response(self, output: Any) -> dict[str, Any]:
         return {OUTPUT: output.tolist()}
