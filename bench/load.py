@@ -114,7 +114,10 @@ def _h2load(*arguments: str) -> str:
     if path is None:
         raise LoadError("h2load is not installed (Debian: apt install nghttp2-client)")
     command = [path, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)  # noqa: S603 - h2load
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)  # noqa: S603 - h2load
+    except subprocess.TimeoutExpired as error:
+        raise LoadError(f"h2load has not ended after {_TIMEOUT_S:.0f} s: calls were not answered") from error
     if done.returncode != 0:
         raise LoadError(f"h2load ended with {done.returncode}: {done.stderr or done.stdout}")
     return done.stdout
