@@ -54,7 +54,7 @@ pip := $(BIN)/python -m pip --quiet
 .PHONY: help
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(STAMPS)/models ## the virtual environment, the extension in release mode, the example models
@@ -144,6 +144,11 @@ bench-more: setup ## measure the rest: TensorFlow, all doors, clients, REST, tra
 	$(BIN)/python -m bench.transform
 	$(BIN)/python -m bench.loading
 	$(BIN)/python -m bench.reloads
+
+# Other servers, in environments of their own under build/peers, which are installed once.
+.PHONY: bench-peers
+bench-peers: setup ## penstock beside Triton, TorchServe, KServe, MLServer, LitServe, Ray Serve and others
+	$(BIN)/python -m bench.peers $(BENCH_FLAGS)
 
 ##@ Change
 

@@ -22,7 +22,7 @@ METHOD = "/inference.GRPCInferenceService/ModelInfer"
 NAME = "fraud"
 FEATURES = 32
 
-_TOML = f"""\
+TOML = f"""\
 [[input]]
 name = "x"
 datatype = "FP32"
@@ -54,7 +54,7 @@ class FraudModel:
 
     def write(self, repository: Path) -> Path:
         """Scripts it into a model repository, as version 1; gives the TorchScript file."""
-        return write_model(repository, NAME, 1, self._module, _TOML) / "1" / "model.pt"
+        return write_model(repository, NAME, 1, self._module, TOML) / "1" / "model.pt"
 
     def work(self, rows: int, questions: int) -> Work:
         """ModelInfer with so many rows a request."""

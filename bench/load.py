@@ -1,4 +1,4 @@
-"""Closed-loop load from another process: h2load sends copies of one unary call, a fixed number in flight.
+"""Closed-loop load from another process: h2load sends copies of one call, a fixed number in flight.
 
 h2load is part of nghttp2 (Debian: nghttp2-client). It costs a few µs a call, and its log of latencies as much again:
 the log is asked for where one call is in flight, and latency under load is measured by open_loop.py.
@@ -26,7 +26,11 @@ class LoadError(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """What is asked for: `request` is a serialized message, `answer_bytes` the size of its answer."""
+    """What is asked for: `request` is a serialized message, `answer_bytes` the size of its answer.
+
+    Or `is_json`: a body POSTed over HTTP/1.1, one call at a time on as many connections as calls are in flight. The
+    status of answers is checked in place of their size, for numbers are written in as many digits as they have.
+    """
 
     address: str
     method: str
@@ -35,6 +39,7 @@ class Load:
     requests: int
     connections: int
     calls_per_connection: int
+    is_json: bool = False
 
     @property
     def in_flight(self) -> int:
@@ -63,11 +68,16 @@ def generator() -> str:
 def run(load: Load, folder: Path) -> LoadResult:
     """Sends the load and waits for its end; files go to `folder`. Raises LoadError where a call was not answered."""
     message = folder / "message"
-    message.write_bytes(b"\0" + len(load.request).to_bytes(4, "big") + load.request)
     latencies = folder / "latencies.tsv"
+    if load.is_json:
+        message.write_bytes(load.request)
+        how = ["--h1", "-c", str(load.in_flight), "-m", "1", "-H", "content-type: application/json"]
+    else:
+        message.write_bytes(b"\0" + len(load.request).to_bytes(4, "big") + load.request)
+        how = ["-c", str(load.connections), "-m", str(load.calls_per_connection)]
+        how += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
     text = _h2load(
-        *("-n", str(load.requests), "-c", str(load.connections), "-m", str(load.calls_per_connection)),
-        *("-H", "content-type: application/grpc", "-H", "te: trailers", "-d", str(message)),
+        *("-n", str(load.requests), *how, "-d", str(message)),
         *([f"--log-file={latencies}"] if load.in_flight == 1 else []),
         f"http://{load.address}{load.method}",
     )
@@ -87,6 +97,10 @@ def _check(load: Load, text: str) -> None:
     succeeded = int(_number(text, r"(\d+) succeeded"))
     if succeeded != load.requests:
         raise LoadError(f"{load.requests} calls, {succeeded} succeeded:\n{text}")
+    if load.is_json:
+        if int(_number(text, r"(\d+) 2xx")) != load.requests:
+            raise LoadError(f"{load.requests} calls, not all with status 200:\n{text}")
+        return
     # h2load does not read grpc-status, but a call that was refused has no message.
     received = int(_number(text, r"\((\d+)\) data"))
     if received != load.requests * (_PREFIX_BYTES + load.answer_bytes):
@@ -100,7 +114,10 @@ def _h2load(*arguments: str) -> str:
     if path is None:
         raise LoadError("h2load is not installed (Debian: apt install nghttp2-client)")
     command = [path, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)  # noqa: S603 - h2load
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)  # noqa: S603 - h2load
+    except subprocess.TimeoutExpired as error:
+        raise LoadError(f"h2load has not ended after {_TIMEOUT_S:.0f} s: calls were not answered") from error
     if done.returncode != 0:
         raise LoadError(f"h2load ended with {done.returncode}: {done.stderr or done.stdout}")
     return done.stdout

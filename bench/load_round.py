@@ -16,7 +16,7 @@ from bench.doors.servers import Server
 from bench.load import LoadError
 from bench.process_cpu import tree_clock_s
 from bench.question import Question, Work
-from bench.sampler import Sample, Sampler
+from bench.sampler import Sample, Sampler, grpc_caller
 from penstock.pb import inference_pb2, model_config_pb2, prediction_pb2
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def measure(ghz: Ghz, asked: Asked, requests: int) -> LoadRound:
     server, work = asked.server, asked.work
     samples = [_sample(server, question) for question in work.questions]
     cpu_s = tree_clock_s(server.pid)
-    with Sampler(server.address, work.method, samples) as sampler:
+    with Sampler(grpc_caller(server.address, work.method), samples) as sampler:
         report = run(ghz, asked, requests)
     cpu_s = tree_clock_s(server.pid) - cpu_s
     return LoadRound(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -36,11 +37,19 @@ def machine_cpu_s() -> float:
 
 
 def tree(pid: int) -> list[int]:
-    """The process and all that it started."""
+    """The process and all that it started. Raises FileNotFoundError where there is no such process."""
     found = [pid]
     for each in found:
-        for task in Path(f"/proc/{each}/task").iterdir():
-            found += map(int, (task / "children").read_text().split())
+        try:
+            tasks = list(Path(f"/proc/{each}/task").iterdir())
+        except FileNotFoundError:
+            if each == pid:
+                raise
+            # Ended since its parent named it.
+            continue
+        for task in tasks:
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found += map(int, (task / "children").read_text().split())
     return found
 
 
@@ -50,5 +59,9 @@ def _clock(pid: int) -> int:
 
 
 def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    """None for a process that has ended: its time is its parent's by now."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
     return sum(map(int, fields[_TIMES])) / _TICKS_PER_S

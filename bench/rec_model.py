@@ -1,7 +1,7 @@
-"""A recommendation model in the manner of DLRM: one embedding table for 26 ids, dot products of all pairs, two MLPs.
+"""The recommender of the benchmarks, as DLRM is built: [rows, 13] floats and [rows, 26] ids → [rows, 1] score.
 
-Its weights are random: what it costs is what is measured. The form is that of Naumov et al., "Deep Learning
-Recommendation Model for Personalization and Recommendation Systems" (2019), with one table for all categories.
+One table embeds the ids of all 26 features, a bottom MLP the floats; the dots of each two of these 27 vectors go,
+beside the bottom vector itself, into a top MLP. Its weights are random: what it costs is what is measured.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from tests.models import write_model
 
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
 NAME = "rec"
-_DENSE, _IDS = 13, 26
-# 64 MB of FP32.
-_TABLE_ROWS, _WIDTH = 1_000_000, 16
-_VECTORS = _IDS + 1
-_PAIRS = _VECTORS * (_VECTORS - 1) // 2
+FLOATS = 13
+IDS = 26
+TABLE_ROWS = 1_000_000
+_WIDTH = 16
+_VECTORS = IDS + 1
 
-_TOML = f"""\
+TOML = f"""\
 [[input]]
 name = "dense"
 datatype = "FP32"
-dims = [{_DENSE}]
+dims = [{FLOATS}]
 
 [[input]]
 name = "ids"
 datatype = "INT64"
-dims = [{_IDS}]
+dims = [{IDS}]
 
 [[output]]
 name = "score"
@@ -45,27 +45,35 @@ dims = [1]
 """
 
 
-class Dlrm(nn.Module):
-    """dense FP32 [rows, 13], ids INT64 [rows, 26] below a million → [rows, 1]."""
+class Recommender(nn.Module):
+    """Ids are rows of the table, below TABLE_ROWS."""
 
-    def __init__(self) -> None:
+    def __init__(self, table_rows: int = TABLE_ROWS) -> None:
         super().__init__()
-        self.table = nn.Embedding(_TABLE_ROWS, _WIDTH)
-        self.bottom = nn.Sequential(nn.Linear(_DENSE, 64), nn.ReLU(), nn.Linear(64, _WIDTH), nn.ReLU())
-        self.top = nn.Sequential(nn.Linear(_WIDTH + _PAIRS, 64), nn.ReLU(), nn.Linear(64, 1), nn.Sigmoid())
-        # Where each pair's product lies in a row's matrix of products.
-        first, second = torch.triu_indices(_VECTORS, _VECTORS, offset=1)
-        self.pairs = nn.Buffer(first * _VECTORS + second)
+        self.table = nn.Embedding(table_rows, _WIDTH)
+        self.bottom = nn.Sequential(nn.Linear(FLOATS, 64), nn.ReLU(), nn.Linear(64, _WIDTH), nn.ReLU())
+        pairs = torch.triu_indices(_VECTORS, _VECTORS, offset=1)
+        self.pairs: torch.Tensor
+        # Where the dot of each two vectors lies in the flattened [27, 27] product.
+        self.register_buffer("pairs", pairs[0] * _VECTORS + pairs[1])
+        self.top = nn.Sequential(
+            *(nn.Linear(_WIDTH + pairs.shape[1], 64), nn.ReLU()),
+            *(nn.Linear(64, 1), nn.Sigmoid()),
+        )
 
     def forward(self, dense: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-        """The model's inputs, in the order of model.toml."""
-        below = self.bottom(dense)
-        vectors = torch.cat((below.unsqueeze(1), self.table(ids)), 1)
-        products = torch.bmm(vectors, vectors.transpose(1, 2))
-        scores: torch.Tensor = self.top(
-            torch.cat((below, products.flatten(1).index_select(1, self.pairs)), 1)
-        )
+        """Dense [rows, 13] and ids [rows, 26] to [rows, 1]."""
+        bottom = self.bottom(dense)
+        vectors = torch.cat([bottom.unsqueeze(1), self.table(ids)], dim=1)
+        dots = torch.bmm(vectors, vectors.transpose(1, 2)).flatten(1).index_select(1, self.pairs)
+        scores: torch.Tensor = self.top(torch.cat([bottom, dots], dim=1))
         return scores
+
+
+def recommender(table_rows: int = TABLE_ROWS) -> Recommender:
+    """With the same weights every time."""
+    torch.manual_seed(IDS)
+    return Recommender(table_rows).eval()
 
 
 class RecModel:
@@ -73,12 +81,11 @@ class RecModel:
 
     def __init__(self) -> None:
         torch.set_num_threads(1)
-        torch.manual_seed(_TABLE_ROWS)
-        self._module = Dlrm().eval()
+        self._module = recommender()
 
     def write(self, repository: Path) -> None:
         """Scripts it into a model repository, as version 1."""
-        write_model(repository, NAME, 1, self._module, _TOML)
+        write_model(repository, NAME, 1, self._module, TOML)
 
     def work(self, rows: int, questions: int) -> Work:
         """ModelInfer with so many rows a request."""
@@ -86,8 +93,8 @@ class RecModel:
 
     def _question(self, rows: int, seed: int) -> Question:
         random = np.random.default_rng(seed)
-        dense = random.standard_normal((rows, _DENSE), np.float32)
-        ids = random.integers(_TABLE_ROWS, size=(rows, _IDS))
+        dense = random.standard_normal((rows, FLOATS), np.float32)
+        ids = random.integers(TABLE_ROWS, size=(rows, IDS))
         with torch.inference_mode():
             scores = self._module(torch.from_numpy(dense), torch.from_numpy(ids)).numpy()
         request = encode_infer_request(NAME, "", "", {"dense": dense, "ids": ids}, ())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -33,16 +34,28 @@ def check(sample: Sample, answer: bytes) -> None:
         raise WrongAnswerError(f"a wrong answer of {len(answer)} bytes: {answer[:64]!r}")
 
 
+# A request's bytes to the answer's.
+Call = Callable[[bytes], bytes]
+
+
+@contextmanager
+def grpc_caller(address: str, method: str) -> Iterator[Call]:
+    """Calls over a connection of its own; a call raises grpc.RpcError."""
+    with grpc.insecure_channel(address) as channel:
+        call: Callable[..., bytes] = channel.unary_unary(method)
+        yield lambda request: call(request, timeout=_TIMEOUT_S)
+
+
 class Sampler:
     """Asks one sample after the other while its `with` block runs. `asked` is the number of answers, all right.
 
-    Leaving the block raises WrongAnswerError or grpc.RpcError for the first answer that was not.
+    The caller is entered on the sampler's thread. Leaving the block raises WrongAnswerError, or what the caller raised,
+    for the first answer that was not.
     """
 
-    def __init__(self, address: str, method: str, samples: Sequence[Sample]) -> None:
+    def __init__(self, caller: AbstractContextManager[Call], samples: Sequence[Sample]) -> None:
         self.asked = 0
-        self._address = address
-        self._method = method
+        self._caller = caller
         self._samples = samples
         self._stop = threading.Event()
         self._failure: Exception | None = None
@@ -62,11 +75,10 @@ class Sampler:
 
     def _run(self) -> None:
         try:
-            with grpc.insecure_channel(self._address) as channel:
-                call: Callable[..., bytes] = channel.unary_unary(self._method)
+            with self._caller as call:
                 while not self._stop.wait(_PAUSE_S):
                     sample = self._samples[self.asked % len(self._samples)]
-                    check(sample, call(sample.request, timeout=_TIMEOUT_S))
+                    check(sample, call(sample.request))
                     self.asked += 1
         except Exception as failure:  # noqa: BLE001 - raised again on the thread that waits
             self._failure = failure

@@ -5,6 +5,7 @@ Triton's own process imports this file from its model repository; nothing of pen
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ from torch.utils import dlpack
 class TritonPythonModel:
     """Loads the TorchScript file that lies beside it."""
 
-    def initialize(self, _args: dict[str, str]) -> None:
+    def initialize(self, args: dict[str, str]) -> None:
         """Once, before the first batch."""
+        config = json.loads(args["model_config"])
+        self._inputs = [each["name"] for each in config["input"]]
+        self._output = config["output"][0]["name"]
         torch.set_num_threads(1)
         module = torch.jit.load(str(Path(__file__).with_name("model.pt")), map_location="cpu")
         self._model: Any = torch.jit.freeze(module.eval())
@@ -28,12 +32,17 @@ class TritonPythonModel:
         Tensors go through DLPack, without a copy. As arrays of numpy 2 the outputs of this backend, which is older,
         arrive empty.
         """
-        tensors = [pb_utils.get_input_tensor_by_name(request, "x").to_dlpack() for request in requests]
-        inputs = [dlpack.from_dlpack(tensor) for tensor in tensors]
+        inputs = [
+            [
+                dlpack.from_dlpack(pb_utils.get_input_tensor_by_name(request, name).to_dlpack())
+                for request in requests
+            ]
+            for name in self._inputs
+        ]
         with torch.inference_mode():
-            scores = self._model(torch.cat(inputs) if len(inputs) > 1 else inputs[0])
-        parts = scores.split([len(rows) for rows in inputs])
+            scores = self._model(*(torch.cat(each) if len(each) > 1 else each[0] for each in inputs))
+        parts = scores.split([len(rows) for rows in inputs[0]])
         return [
-            pb_utils.InferenceResponse(output_tensors=[pb_utils.Tensor.from_dlpack("score", part)])
+            pb_utils.InferenceResponse(output_tensors=[pb_utils.Tensor.from_dlpack(self._output, part)])
             for part in parts
         ]

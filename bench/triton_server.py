@@ -1,6 +1,6 @@
-"""Triton Inference Server with the fraud scorer in its Python backend, from where bench/triton_setup.sh put it.
+"""Triton Inference Server with TorchScript files in its Python backend, from where bench/triton_setup.sh put it.
 
-Set up as its documentation says for one small CPU model: dynamic batching without a delay, one instance, and gRPC
+Set up as its documentation says for small CPU models: dynamic batching without a delay, one instance, and gRPC
 alone. `bench/triton_model.py` is the model.
 """
 
@@ -11,34 +11,40 @@ import shutil
 import socket
 import sys
 import sysconfig
+from collections.abc import Mapping
 from pathlib import Path
 
-from bench.fraud_model import FEATURES, NAME
+from bench.model_inputs import INPUTS, OUTPUT
 
+# Of the server in the wheel that bench/triton_setup.sh names.
+VERSION = "2.51"
 _ROOT = Path(__file__).parents[1]
 _INSTALLED = _ROOT / "build" / "triton"
 _SERVER = _INSTALLED / "pytriton" / "tritonserver"
-_CONFIG = f"""\
+_CONFIG = """\
 backend: "python"
 max_batch_size: 1024
-input [{{ name: "x", data_type: TYPE_FP32, dims: [{FEATURES}] }}]
-output [{{ name: "score", data_type: TYPE_FP32, dims: [1] }}]
+{inputs}
+output [{{ name: "{output}", data_type: TYPE_FP32, dims: [1] }}]
 dynamic_batching {{ }}
 instance_group [{{ kind: KIND_CPU, count: 1 }}]
 """
+_INPUT = 'input [{{ name: "{each.name}", data_type: TYPE_{each.datatype}, dims: [{each.width}] }}]'
 
 
 def is_installed() -> bool:
     return (_SERVER / "backends" / "python" / "triton_python_backend_stub").exists()
 
 
-def write_repository(repository: Path, model_file: Path) -> None:
-    """A model repository as Triton reads it, of the same TorchScript file as the other servers."""
-    version = repository / NAME / "1"
-    version.mkdir(parents=True)
-    (repository / NAME / "config.pbtxt").write_text(_CONFIG)
-    shutil.copy(model_file, version / "model.pt")
-    shutil.copy(Path(__file__).with_name("triton_model.py"), version / "model.py")
+def write_repository(repository: Path, files: Mapping[str, Path]) -> None:
+    """A model repository as Triton reads it, of the TorchScript files of the other servers, by the models' names."""
+    for name, file in files.items():
+        version = repository / name / "1"
+        version.mkdir(parents=True)
+        inputs = "\n".join(_INPUT.format(each=each) for each in INPUTS[name])
+        (repository / name / "config.pbtxt").write_text(_CONFIG.format(inputs=inputs, output=OUTPUT))
+        shutil.copy(file, version / "model.pt")
+        shutil.copy(Path(__file__).with_name("triton_model.py"), version / "model.py")
 
 
 def command(repository: Path, port: int) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench import load, machine
+from bench.arguments import Names
 from bench.doors import memory, readme
 from bench.doors.cases import LABELS, PARTS
 from bench.doors.figures import Results
@@ -76,11 +77,11 @@ def _arguments() -> argparse.Namespace:
         "--requests", type=int, help="requests a round, for every server, in place of --seconds"
     )
     parser.add_argument(
-        "--only", type=_names(PARTS), default=list(PARTS), metavar="CASE,…", help=", ".join(PARTS)
+        "--only", type=Names(PARTS), default=list(PARTS), metavar="CASE,…", help=", ".join(PARTS)
     )
     parser.add_argument(
         "--servers",
-        type=_names(tuple(LABELS)),
+        type=Names(LABELS),
         default=list(LABELS),
         metavar="NAME,…",
         help=", ".join(LABELS),
@@ -99,20 +100,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, help="folder of the report (of a whole run: bench/results)")
     parser.add_argument("--dry-run", action="store_true", help="print, write no file")
     return parser.parse_args()
-
-
-class _names:  # noqa: N801 - argparse calls it as it calls a type
-    """A list of known names, separated by commas, in the order in which they are known."""
-
-    def __init__(self, known: tuple[str, ...]) -> None:
-        self._known = known
-
-    def __call__(self, text: str) -> list[str]:
-        names = text.split(",")
-        unknown = [name for name in names if name not in self._known]
-        if unknown:
-            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(self._known)}")
-        return [name for name in self._known if name in names]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from bench.doors.figures import Round
 from bench.doors.servers import Server
 from bench.process_cpu import machine_cpu_s, own_cpu_s, tree_cpu_s
 from bench.question import Question, Work
-from bench.sampler import Sample, Sampler, check
+from bench.sampler import Sample, Sampler, check, grpc_caller
 
 # Before the first round: connections' and allocators' first times.
 _WARM_UP_REQUESTS = 2_000
@@ -57,7 +57,7 @@ def measure(asked: Asked, requests: int) -> Round:
     samples = [_sample(server, question) for question in asked.work.questions]
     batches, rows = server.batches()
     started_s, cpu_s, others_s = time.monotonic(), tree_cpu_s(server.pid), others_cpu_s(server)
-    with Sampler(server.address, asked.work.method, samples) as sampler:
+    with Sampler(grpc_caller(server.address, asked.work.method), samples) as sampler:
         seen = run(asked, requests)
     took_s, cpu_s = time.monotonic() - started_s, tree_cpu_s(server.pid) - cpu_s
     others_s = others_cpu_s(server) - others_s

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import grpc
 
-from bench import native, triton_server
+from bench import fraud_model, native, triton_server
 from bench.doors.cases import DOORS, EMPTY, FLOOR, PLAIN, TRITON
 from bench.question import Question
 from penstock.config import Settings, load_settings
@@ -114,7 +114,7 @@ def _triton(place: Place) -> Iterator[Server]:
     if not triton_server.is_installed():
         raise UnavailableError("it is not set up (bench/triton_setup.sh)")
     repository = place.folder / "triton"
-    triton_server.write_repository(repository, place.fraud_file)
+    triton_server.write_repository(repository, {fraud_model.NAME: place.fraud_file})
     port = triton_server.free_port()
     command, environment = triton_server.command(repository, port), triton_server.environment()
     with _process(command, environment) as process:
