@@ -14,6 +14,7 @@ from pathlib import Path
 
 import grpc
 
+from bench import native
 from bench.doors.servers import UnavailableError
 from bench.load import LoadError
 from bench.peers import measuring, process_tree, servers
@@ -74,6 +75,9 @@ class _Run:
 
     def measure(self) -> Results:
         failed = install(self._plan.peers)
+        if CURVE in self._plan.parts:
+            # Not while a server is measured.
+            native.program("openloop")
         with ExitStack() as stack:
             models = Models(self._folder / "repository")
             running = []
