@@ -13,10 +13,11 @@ import grpc
 import numpy as np
 import pytest
 
+import penstock
 from penstock.async_client import AsyncClient
 from penstock.call_error import CallError
 from penstock.client import Client
-from penstock.pb import inference_pb2
+from penstock.pb import inference_pb2, inference_pb2_grpc
 from penstock.retry import RetryAttempts, RetryBudget
 
 Transport = Literal["fast", "grpcio"]
@@ -119,6 +120,29 @@ def test_a_call_has_four_attempts_at_most(server: RefusingServer, asked: Asked) 
     with pytest.raises(CallError, match="UNAVAILABLE: the queue is full") as refused:
         asked(server.address, 30.0)
     assert refused.value.code == "UNAVAILABLE"
+    assert len(server.attempts_s) == 4
+
+
+def ask_by_service_config(address: str) -> str:
+    """GRPC's own library, led by nothing but the service config."""
+    options = [("grpc.service_config", penstock.service_config())]
+    with grpc.insecure_channel(address, options) as channel:
+        infer = inference_pb2_grpc.GRPCInferenceServiceStub(channel).ModelInfer
+        answer: inference_pb2.ModelInferResponse = infer(inference_pb2.ModelInferRequest())
+        return answer.id
+
+
+def test_the_service_config_has_grpc_try_again_as_the_clients_do(server: RefusingServer) -> None:
+    server.refusals = [Refusal(), Refusal(), Refusal()]
+    assert ask_by_service_config(server.address) == "answered"
+    assert len(server.attempts_s) == 4
+
+
+def test_the_service_config_has_four_attempts_at_most(server: RefusingServer) -> None:
+    server.refusals = [Refusal()] * 4
+    with pytest.raises(grpc.RpcError) as refused:
+        ask_by_service_config(server.address)
+    assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
     assert len(server.attempts_s) == 4
 
 
