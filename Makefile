@@ -124,9 +124,16 @@ tools: $(STAMPS)/packages ## grpcurl and what else in Go the tests drive, into b
 	@$(BIN)/python k8s/tests/schemas.py build/k8s/schemas
 
 .PHONY: k8s-test
-k8s-test: $(STAMPS)/extension tools ## k8s/ before a real Kubernetes control plane, built into build/k8s the first time
+k8s-test: $(STAMPS)/extension tools ## k8s/ before a real Kubernetes, built into build/k8s the first time; real pods where root is
 	k8s/tests/binaries.sh build/k8s/bin
-	$(BIN)/python -m pytest k8s/tests
+	$(BIN)/python -m pytest k8s/tests --ignore k8s/tests/pods
+	@$(MAKE) --no-print-directory k8s-pods
+
+.PHONY: k8s-pods
+k8s-pods: $(STAMPS)/extension tools ## the part of k8s-test with the image and real pods
+	k8s/tests/binaries.sh build/k8s/bin
+	TORCH_INDEX=$(TORCH_INDEX) k8s/tests/pods/prepare.sh $(CURDIR)/$(BIN)/python build/k8s/bin
+	k8s/tests/pods/namespaces.sh $(BIN)/python -m pytest k8s/tests/pods
 
 .PHONY: bench
 bench: setup ## measure: criterion on the pure core, pytest-benchmark on the whole, the doors beside other servers
