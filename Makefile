@@ -54,7 +54,7 @@ pip := $(BIN)/python -m pip --quiet
 .PHONY: help
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(STAMPS)/models ## the virtual environment, the extension in release mode, the example models
@@ -178,6 +178,12 @@ ifneq ($(WHEELS),)
 IMAGE_FLAGS += --volume $(abspath $(WHEELS)):/wheels:ro --build-arg PIP_FIND_LINKS=/wheels
 endif
 endif
+
+.PHONY: wheel-arm64
+wheel-arm64: $(STAMPS)/packages ## the wheel for Linux on arm64 (Graviton) into dist/, cross-compiled by zig
+	rustup target add aarch64-unknown-linux-gnu
+	@$(pip) install ziglang==0.17.1
+	$(BIN)/maturin build --release --locked --strip --zig --target aarch64-unknown-linux-gnu --interpreter python3.11 --out dist
 
 .PHONY: clean
 clean: ## remove everything that these targets made

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import PurePosixPath
+import tomllib
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,8 @@ from k8s.tests.pods.conftest import IMAGES
 
 # Of all files together, in bytes.
 LARGEST = 900 * 10**6
-BILL = IMAGES / "python.cdx.json"
+PYTHON_BILL, RUST_BILL = IMAGES / "python.cdx.json", IMAGES / "rust.cdx.json"
+ROOT = Path(__file__).parents[3]
 COMPILERS = re.compile(r"(.*-)?(gcc|g\+\+|cc|c\+\+|cpp|clang|rustc|cargo|ld|as|make)(-[0-9.]+)?")
 
 
@@ -74,17 +77,34 @@ def test_it_is_no_larger_than_it_must_be(image: Archive) -> None:
 
 
 def test_the_bill_of_materials_has_every_distribution_that_is_installed(image: Archive) -> None:
-    if not BILL.exists():
-        pytest.skip("the bill of materials is not written (make k8s-test writes it)")
-    bill = json.loads(BILL.read_text())
-    assert bill["bomFormat"] == "CycloneDX"
+    bill = written(PYTHON_BILL)
     listed = {f"{normal(c['name'])}-{c['version']}" for c in bill["components"]}
     metadata = [path for path in image.files if re.fullmatch(rf"{SITE}/[^/]+\.dist-info/METADATA", path)]
     found = (path.split("/")[-2].removesuffix(".dist-info").rsplit("-", 1) for path in metadata)
     assert listed == {f"{normal(name)}-{version}" for name, version in found}
     report.add_row(
-        "bill of materials", f"{len(listed)} Python distributions, CycloneDX {bill['specVersion']}"
+        "bill of materials, Python", f"{len(listed)} Python distributions, CycloneDX {bill['specVersion']}"
     )
+
+
+def test_the_bill_of_materials_has_the_crates_of_the_extension(image: Archive) -> None:
+    assert f"{SITE}/penstock/_fastpath.abi3.so" in image.files
+    bill = written(RUST_BILL)
+    listed = {(c["name"], c["version"]) for c in bill["components"]}
+    locked = {(p["name"], p["version"]) for p in tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]}
+    assert listed <= locked
+    needs = tomllib.loads((ROOT / "fastpath" / "Cargo.toml").read_text())["dependencies"]
+    wanted = {need.get("package", name) if isinstance(need, dict) else name for name, need in needs.items()}
+    assert wanted <= {name for name, _ in listed}
+    report.add_row("bill of materials, Rust", f"{len(listed)} crates, CycloneDX {bill['specVersion']}")
+
+
+def written(bill: Path) -> dict[str, Any]:
+    if not bill.exists():
+        pytest.skip("the bill of materials is not written (make k8s-test writes it)")
+    read: dict[str, Any] = json.loads(bill.read_text())
+    assert read["bomFormat"] == "CycloneDX"
+    return read
 
 
 def normal(name: str) -> str:

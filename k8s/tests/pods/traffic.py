@@ -17,7 +17,7 @@ from k8s.tests.pods.models import FACTORS, NAME
 
 ROOT = Path(__file__).parents[3]
 # Of bench, in calls a second over so many connections, and of the client, over one.
-BARE_PER_SECOND, CONNECTIONS = 400, 8
+BARE_PER_SECOND, CONNECTIONS = 1000, 8
 CHECKED_PER_SECOND = 50
 # As long as a server of the base's settings, six times as fast, lets a call last.
 TIMEOUT = "2.4s"
