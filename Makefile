@@ -125,9 +125,16 @@ tools: $(STAMPS)/packages ## grpcurl and what else in Go the tests drive, into b
 	@$(BIN)/python k8s/tests/schemas.py build/k8s/schemas
 
 .PHONY: k8s-test
-k8s-test: $(STAMPS)/extension tools ## k8s/ before a real Kubernetes control plane, built into build/k8s the first time
+k8s-test: $(STAMPS)/extension tools ## k8s/ before a real Kubernetes, built into build/k8s the first time; real pods where root is
 	k8s/tests/binaries.sh build/k8s/bin
-	$(BIN)/python -m pytest k8s/tests
+	$(BIN)/python -m pytest k8s/tests --ignore k8s/tests/pods
+	@$(MAKE) --no-print-directory k8s-pods
+
+.PHONY: k8s-pods
+k8s-pods: $(STAMPS)/extension tools ## the part of k8s-test with the image and real pods
+	k8s/tests/binaries.sh build/k8s/bin
+	TORCH_INDEX=$(TORCH_INDEX) k8s/tests/pods/prepare.sh $(CURDIR)/$(BIN)/python build/k8s/bin
+	k8s/tests/pods/namespaces.sh $(BIN)/python -m pytest k8s/tests/pods
 
 .PHONY: bench
 bench: setup ## measure, in less than 15 minutes: the suites, and the doors beside other servers for README
@@ -181,6 +188,12 @@ ifneq ($(WHEELS),)
 IMAGE_FLAGS += --volume $(abspath $(WHEELS)):/wheels:ro --build-arg PIP_FIND_LINKS=/wheels
 endif
 endif
+
+.PHONY: wheel-arm64
+wheel-arm64: $(STAMPS)/packages ## the wheel for Linux on arm64 (Graviton) into dist/, cross-compiled by zig
+	rustup target add aarch64-unknown-linux-gnu
+	@$(pip) install ziglang==0.17.1
+	$(BIN)/maturin build --release --locked --strip --zig --target aarch64-unknown-linux-gnu --interpreter python3.11 --out dist
 
 .PHONY: clean
 clean: ## remove everything that these targets made

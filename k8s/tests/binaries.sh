@@ -1,9 +1,10 @@
 #!/bin/sh
-# Builds a Kubernetes control plane and kwok into a folder: minutes and 4 GB of Go's build cache the first time, nothing after that.
+# Builds Kubernetes, kwok and a container runtime into a folder: minutes and 4 GB of Go's build cache the first time, nothing after that.
 # usage: k8s/tests/binaries.sh FOLDER
 #
-# One program is the API server, the controller manager, the scheduler and kubectl, chosen by the name that it is called by (modules/kube):
-# one link instead of four. Versions are pinned by modules/*/go.mod and below.
+# One program is the API server, the controller manager, the scheduler, the kubelet and kubectl, chosen by the name that it is called by
+# (modules/kube): one link instead of five. The runtime is containerd with the CNI plugins that one node needs, and a pause program for its pods;
+# runc, which wants cgo and libseccomp, is the distribution's. Versions are pinned by modules/*/go.mod and below.
 set -eu
 
 folder=${1:?usage: k8s/tests/binaries.sh FOLDER}
@@ -18,18 +19,30 @@ GOBIN=$(cd "$folder" && pwd)
 export GOBIN CGO_ENABLED=0
 
 # Others may work on this machine.
-build() { # name, module, package
-    stamp=$GOBIN/.$1-$(cat "$here/modules/$2/go.mod" "$here/modules/$2"/*.go | cksum | tr ' ' -)
+build() { # name, module, package, build tags
+    stamp=$GOBIN/.$1-$(find "$here/modules/$2" -name go.mod -o -name '*.go' | sort | xargs cat | cksum | tr ' ' -)
     [ -x "$GOBIN/$1" ] && [ -e "$stamp" ] && return 0
     echo "binaries: building $1" >&2
-    (cd "$here/modules/$2" && nice go build -mod=readonly -buildvcs=false -trimpath -ldflags "-s -w" -o "$GOBIN/$1" "$3")
+    (cd "$here/modules/$2" && nice go build -mod=readonly -buildvcs=false -trimpath -ldflags "-s -w" ${4:+-tags "$4"} -o "$GOBIN/$1" "$3")
     rm -f "$GOBIN/.$1-"*
     : >"$stamp"
 }
 
 build kube kube .
 build etcd etcd go.etcd.io/etcd/server/v3
-for name in kube-apiserver kube-controller-manager kube-scheduler kubectl; do ln -sf kube "$GOBIN/$name"; done
+for name in kube-apiserver kube-controller-manager kube-scheduler kubelet kubectl; do ln -sf kube "$GOBIN/$name"; done
+
+containerd=github.com/containerd/containerd/v2/cmd
+for name in containerd containerd-shim-runc-v2 ctr; do
+    # Ways to keep images that nothing here uses.
+    build $name runtime $containerd/$name no_btrfs,no_devmapper,no_zfs
+done
+plugins=github.com/containernetworking/plugins/plugins
+build bridge runtime $plugins/main/bridge
+build loopback runtime $plugins/main/loopback
+build host-local runtime $plugins/ipam/host-local
+build pause runtime ./pause
+
 if [ ! -e "$GOBIN/.kwok-$KWOK" ]; then
     nice go install -buildvcs=false -trimpath "sigs.k8s.io/kwok/cmd/kwok@$KWOK"
     : >"$GOBIN/.kwok-$KWOK"

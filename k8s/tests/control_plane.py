@@ -25,6 +25,7 @@ USERS = {
     "kube-controller-manager": "system:kube-controller-manager,2",
     "kube-scheduler": "system:kube-scheduler,3",
     "kwok": "kwok,4,system:masters",
+    "kubelet": "system:node:node-0,5,system:nodes",
 }
 # Of the autoscaler; Kubernetes' own is 15 s, which a managed control plane does not let you change.
 HPA_SYNC_S = 1
@@ -33,8 +34,10 @@ HPA_SYNC_S = 1
 class ControlPlane:
     """Started by `start`, ended by `stop`; commands by `kubectl`, requests by `get` and `watch`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, simulated: bool = True) -> None:
+        """With `simulated`, kwok plays nodes and pods."""
         self.folder = folder
+        self._simulated = simulated
         self._pki = folder / "pki"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._api, self._etcd, self._etcd_peer, *rest = _free_ports(6)
@@ -72,7 +75,7 @@ class ControlPlane:
         self, *arguments: str, input_text: str | None = None, check: bool = True, timeout_s: float = 120
     ) -> subprocess.CompletedProcess[str]:
         ran = subprocess.run(
-            [BINARIES / "kubectl", "--kubeconfig", self._kubeconfig("admin"), *arguments],
+            [BINARIES / "kubectl", "--kubeconfig", self.kubeconfig("admin"), *arguments],
             input=input_text, capture_output=True, text=True, timeout=timeout_s, check=False,
         )  # fmt: skip
         if check and ran.returncode:
@@ -100,6 +103,9 @@ class ControlPlane:
 
     def token_file(self, user: str) -> Path:
         return self._pki / f"{user}.token"
+
+    def kubeconfig(self, user: str) -> Path:
+        return self._pki / f"{user}.kubeconfig"
 
     def log_tail(self, name: str, lines: int = 5) -> str:
         return "\n".join((self.folder / f"{name}.log").read_text().splitlines()[-lines:])
@@ -156,9 +162,6 @@ class ControlPlane:
                 "-CAkey", f"{authority}.key", "-CAcreateserial", "-extfile", "names", "-out", f"{name}.crt",
             )  # fmt: skip
 
-    def _kubeconfig(self, user: str) -> Path:
-        return self._pki / f"{user}.kubeconfig"
-
     def _make_users(self) -> None:
         lines = []
         for user, who in USERS.items():
@@ -174,7 +177,7 @@ class ControlPlane:
                 "users": [{"name": user, "user": {"token": token}}],
                 "contexts": [{"name": "here", "context": {"cluster": "here", "user": user}}],
             }
-            self._kubeconfig(user).write_text(json.dumps(config))
+            self.kubeconfig(user).write_text(json.dumps(config))
         (self._pki / "tokens.csv").write_text("".join(lines))
 
     def _start_etcd(self) -> None:
@@ -218,14 +221,16 @@ class ControlPlane:
             )),
             ("kube-scheduler", self._scheduler, ()),
         ):  # fmt: skip
-            config = self._kubeconfig(name)
+            config = self.kubeconfig(name)
             self.run(
                 name, BINARIES / name, f"--kubeconfig={config}", f"--authentication-kubeconfig={config}",
                 f"--authorization-kubeconfig={config}", "--bind-address=127.0.0.1", f"--secure-port={port}",
                 "--leader-elect=false", f"--cert-dir={self.folder}/certificates", *more,
             )  # fmt: skip
+        if not self._simulated:
+            return
         self.run(
-            "kwok", BINARIES / "kwok", f"--kubeconfig={self._kubeconfig('kwok')}", "--manage-all-nodes=false",
+            "kwok", BINARIES / "kwok", f"--kubeconfig={self.kubeconfig('kwok')}", "--manage-all-nodes=false",
             "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake", "--cidr=10.244.0.0/16",
             "--node-ip=127.0.0.1", "--node-lease-duration-seconds=40",
             f"--server-address=127.0.0.1:{self._kwok}", f"--config={BINARIES / 'kwok.yaml'}",

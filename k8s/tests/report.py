@@ -66,6 +66,6 @@ def add_row(what: str, seen: str) -> None:
     table = "".join(f"| {name} | {text} |\n" for name, text in rows.items())
     TABLE.write_text(
         f"| what | seen |\n| --- | --- |\n{table}\n"
-        f"{platform.machine()}, Kubernetes 1.36 with simulated nodes; commit {commit}; "
+        f"{platform.machine()}, Kubernetes 1.36 with simulated nodes, and a real one for pods; commit {commit}; "
         "`make k8s-test`.\n"
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from penstock.feature_column import RowsError
     from penstock.feature_spec import FeatureSpec
     from penstock.prediction import Prediction
+    from penstock.retry_policy import service_config
     from penstock.sklearn_import import SklearnImportError, import_sklearn
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Tls",
     "__version__",
     "import_sklearn",
+    "service_config",
 ]
 
 _HOMES = {
@@ -47,6 +49,7 @@ _HOMES = {
     "Tls": "penstock.channel",
     "__version__": "penstock._fastpath",
     "import_sklearn": "penstock.sklearn_import",
+    "service_config": "penstock.retry_policy",
 }
 
 

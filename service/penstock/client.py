@@ -35,7 +35,7 @@ class Client:
     """Calls a server over one channel that all threads share.
 
     Every call has a deadline: `timeout_s` of the call, or else that of the client. A call that is
-    refused UNAVAILABLE, or finds no server, is tried again, four times in all and only before its
+    refused UNAVAILABLE, or finds no server, is tried again, five attempts in all and only before its
     deadline, after the server's `grpc-retry-pushback-ms` or else after a growing, jittered
     backoff. All calls share a budget of retries, so that they never multiply the load.
 

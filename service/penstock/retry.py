@@ -7,11 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 
-_MAX_ATTEMPTS = 4
-# A queue that was full is worth asking again after the time of a few batches.
-_FIRST_BACKOFF_S = 0.02
-_MAX_BACKOFF_S = 1.0
-_BACKOFF_FACTOR = 2.0
+from penstock.retry_policy import retry_policy
+
+_POLICY = retry_policy()
 _JITTER = 0.2
 
 
@@ -22,7 +20,7 @@ class RetryBudget:
     at most `ratio` retries a call in the long run. Safe to use from any thread.
     """
 
-    def __init__(self, max_tokens: float = 10.0, ratio: float = 0.1) -> None:
+    def __init__(self, max_tokens: float = _POLICY.max_tokens, ratio: float = _POLICY.token_ratio) -> None:
         self._max_tokens = max_tokens
         self._ratio = ratio
         self._tokens = max_tokens
@@ -58,7 +56,7 @@ class RetryAttempts:
         self._jitter = jitter
         self._deadline = clock() + timeout_s
         self._attempts = 0
-        self._backoff_s = _FIRST_BACKOFF_S
+        self._backoff_s = _POLICY.initial_backoff_s
 
     def remaining_s(self) -> float:
         """The time to the deadline, at least 0."""
@@ -71,18 +69,18 @@ class RetryAttempts:
         forbids a retry. A wait that would outlast the deadline is not begun, so that the caller
         gets the server's reason, and gets it at once.
         """
-        if code != "UNAVAILABLE":
+        if code not in _POLICY.codes:
             return None
         self._attempts += 1
         allowed = self._budget.failed()
-        if not allowed or self._attempts >= _MAX_ATTEMPTS:
+        if not allowed or self._attempts >= _POLICY.max_attempts:
             return None
         if pushback_ms is None:
             wait_s = self._backoff_s * self._jitter(1.0 - _JITTER, 1.0 + _JITTER)
-            self._backoff_s = min(self._backoff_s * _BACKOFF_FACTOR, _MAX_BACKOFF_S)
+            self._backoff_s = min(self._backoff_s * _POLICY.backoff_multiplier, _POLICY.max_backoff_s)
         elif pushback_ms < 0:
             return None
         else:
             wait_s = pushback_ms / 1000.0
-            self._backoff_s = _FIRST_BACKOFF_S
+            self._backoff_s = _POLICY.initial_backoff_s
         return wait_s if wait_s < self.remaining_s() else None

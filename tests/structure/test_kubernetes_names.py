@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from penstock import service_config
 from penstock.config import Settings
 from penstock.health import LIVENESS, READINESS
 from tests.structure import manifests as k8s
@@ -135,6 +136,7 @@ def test_keda_asks_for_the_namespace_that_it_scales() -> None:
 
 def test_the_service_config_in_the_documents_retries_services_that_there_are() -> None:
     (text,) = re.findall(r"```json\n(.*?)```", (k8s.ROOT / "docs" / "deploy.md").read_text(), re.DOTALL)
+    assert text == service_config()
     (method,) = json.loads(text)["methodConfig"]
     protos = {
         "inference.GRPCInferenceService": "inference/open_inference.proto",

@@ -13,10 +13,11 @@ import grpc
 import numpy as np
 import pytest
 
+import penstock
 from penstock.async_client import AsyncClient
 from penstock.call_error import CallError
 from penstock.client import Client
-from penstock.pb import inference_pb2
+from penstock.pb import inference_pb2, inference_pb2_grpc
 from penstock.retry import RetryAttempts, RetryBudget
 
 Transport = Literal["fast", "grpcio"]
@@ -114,12 +115,35 @@ def test_a_refused_call_is_tried_again(server: RefusingServer, asked: Asked) -> 
     assert len(server.attempts_s) == 4
 
 
-def test_a_call_has_four_attempts_at_most(server: RefusingServer, asked: Asked) -> None:
-    server.refusals = [Refusal(pushback="0")] * 4
+def test_a_call_has_five_attempts_at_most(server: RefusingServer, asked: Asked) -> None:
+    server.refusals = [Refusal(pushback="0")] * 5
     with pytest.raises(CallError, match="UNAVAILABLE: the queue is full") as refused:
         asked(server.address, 30.0)
     assert refused.value.code == "UNAVAILABLE"
+    assert len(server.attempts_s) == 5
+
+
+def ask_by_service_config(address: str) -> str:
+    """GRPC's own library, led by nothing but the service config."""
+    options = [("grpc.service_config", penstock.service_config())]
+    with grpc.insecure_channel(address, options) as channel:
+        infer = inference_pb2_grpc.GRPCInferenceServiceStub(channel).ModelInfer
+        answer: inference_pb2.ModelInferResponse = infer(inference_pb2.ModelInferRequest())
+        return answer.id
+
+
+def test_the_service_config_has_grpc_try_again_as_the_clients_do(server: RefusingServer) -> None:
+    server.refusals = [Refusal(), Refusal(), Refusal()]
+    assert ask_by_service_config(server.address) == "answered"
     assert len(server.attempts_s) == 4
+
+
+def test_the_service_config_has_five_attempts_at_most(server: RefusingServer) -> None:
+    server.refusals = [Refusal()] * 5
+    with pytest.raises(grpc.RpcError) as refused:
+        ask_by_service_config(server.address)
+    assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert len(server.attempts_s) == 5
 
 
 def test_the_servers_pushback_is_waited_for(server: RefusingServer, asked: Asked) -> None:
@@ -180,22 +204,22 @@ def test_all_attempts_share_one_deadline(server: RefusingServer, asked: Asked) -
 
 def test_calls_share_a_budget_of_retries(server: RefusingServer, transport: Transport) -> None:
     with Client(server.address, timeout_s=30.0, transport=transport) as client:
-        server.refusals = [Refusal(pushback="0")] * 40
-        for _ in range(10):
+        server.refusals = [Refusal(pushback="0")] * 200
+        for _ in range(30):
             with pytest.raises(CallError):
                 ask(client)
-        # The first call spends four of ten tokens with three retries; the fifth failure ends all retries.
-        assert len(server.attempts_s) == 10 + 3
+        # Twenty calls spend half of the 200 tokens with five attempts each; the last of them ends all retries.
+        assert len(server.attempts_s) == 20 * 5 + 10
 
 
 def test_successes_earn_retries_back(server: RefusingServer, transport: Transport) -> None:
     with Client(server.address, timeout_s=30.0, transport=transport) as client:
-        server.refusals = [Refusal(pushback="0")] * 5
-        for _ in range(2):
+        server.refusals = [Refusal(pushback="0")] * 100
+        for _ in range(20):
             with pytest.raises(CallError):
                 ask(client)
         assert not server.refusals
-        for _ in range(11):  # 5 tokens + 11 × 0.1 > 6
+        for _ in range(11):  # 100 tokens + 11 × 0.1 > 101
             assert ask(client) == "answered"
         server.refusals = [Refusal(pushback="0")]
         assert ask(client) == "answered"
@@ -290,9 +314,10 @@ def waits(made: RetryAttempts, pushbacks_ms: Sequence[int | None]) -> list[float
     return [made.wait_s("UNAVAILABLE", pushback_ms) for pushback_ms in pushbacks_ms]
 
 
-def test_the_backoff_doubles() -> None:
+def test_the_backoff_grows_fourfold_to_a_second() -> None:
     made, _ = attempts()
-    assert waits(made, [None] * 4) == [pytest.approx(0.02), pytest.approx(0.04), pytest.approx(0.08), None]
+    grown = [pytest.approx(0.02), pytest.approx(0.08), pytest.approx(0.32), 1.0]
+    assert waits(made, [None] * 5) == [*grown, None]
 
 
 def test_the_backoff_begins_anew_after_a_pushback() -> None:

@@ -95,11 +95,11 @@ def test_a_failure_that_is_kept_stands_in_its_place() -> None:
     ]
 
 
-def test_a_call_that_is_refused_four_times_has_failed() -> None:
+def test_a_call_that_is_refused_five_times_has_failed() -> None:
     end = ScriptedEnd(lambda _message, _attempt: CallError("UNAVAILABLE", "full", pushback_ms=0))
     (failure,) = many(end).run(calls(1), keep_failures=True)
     assert isinstance(failure, CallError)
-    assert end.sent == [b"0"] * 4
+    assert end.sent == [b"0"] * 5
 
 
 def test_a_request_that_cannot_be_made_ends_the_others() -> None:
