@@ -303,11 +303,14 @@ class ModelFile:
     def weights_bytes(self) -> int:
         """The memory that the loaded model will hold, by the directory."""
 
-    def read(self, *, digest: bool = False) -> ModelParts:
-        """Everything in one pass; with `digest`, the pass's SHA-256 too. Nothing is looked at but checksums."""
+    def read(self, *, digest: bool = False, gently: bool = False) -> ModelParts:
+        """Everything in one pass; with `digest`, the pass's SHA-256 too. Nothing is looked at but checksums.
 
-    def read_whole(self) -> tuple[bytes, str]:
-        """The file as it is, and its SHA-256."""
+        `gently` rests after each quarter of a megabyte: a quarter of a core is used.
+        """
+
+    def read_whole(self, *, gently: bool = False) -> tuple[bytes, str]:
+        """The file as it is, and its SHA-256; `gently` as in `read`."""
 
 @final
 class ModelParts:

@@ -39,19 +39,26 @@ _TORCHSCRIPT_DEPRECATIONS = (
 
 
 def load_torchscript(
-    file: BinaryIO, *, called: str = "", sha256: str | None = None, intra_op_threads: int = 1
+    file: BinaryIO,
+    *,
+    called: str = "",
+    sha256: str | None = None,
+    intra_op_threads: int = 1,
+    gently: bool = False,
 ) -> torch.jit.ScriptModule:
     """A frozen module on the CPU, for inference alone. Raises ModelLoadError.
 
-    `called` and `sha256` as in `torchscript.load`; `intra_op_threads` are those of the models that serve. The bytes
-    are as trusted as code is: TorchScript can do what a program can.
+    `called`, `sha256` and `gently` as in `torchscript.load`; `intra_op_threads` are those of the models that
+    serve. The bytes are as trusted as code is: TorchScript can do what a program can.
     """
     # Filters belong to the process, so they are added once and stay: a `catch_warnings` block would
     # change those of other threads, and undo theirs.
     for message, origin in _TORCHSCRIPT_DEPRECATIONS:
         warnings.filterwarnings("ignore", message + r"\Z", DeprecationWarning, origin + r"\Z")
     try:
-        loaded = torchscript.load(file, called=called, sha256=sha256, intra_op_threads=intra_op_threads)
+        loaded = torchscript.load(
+            file, called=called, sha256=sha256, intra_op_threads=intra_op_threads, gently=gently
+        )
         return torchscript.freeze(loaded, intra_op_threads)
     except ModelLoadError:
         raise

@@ -44,26 +44,31 @@ def weights_bytes(file: BinaryIO) -> int:
 
 
 def load(
-    file: BinaryIO, *, called: str = "", sha256: str | None = None, intra_op_threads: int = 1
+    file: BinaryIO,
+    *,
+    called: str = "",
+    sha256: str | None = None,
+    intra_op_threads: int = 1,
+    gently: bool = False,
 ) -> torch.jit.ScriptModule:
     """The module on the CPU, not frozen. Raises ModelLoadError, and what torch raises.
 
     `called` is what a sentence about memory names, "model fraud version 3"; the file's name where it is empty.
     With `sha256`, in lower-case hexadecimal digits, nothing is looked at before the file was found to have it.
-    Afterwards, operators on this thread use `intra_op_threads`.
+    Afterwards, operators on this thread use `intra_op_threads`. `gently` reads with a quarter of a core.
     The weights are freed, on a thread of low priority, when the last tensor that sees them goes.
     """
     try:
         model_file = ModelFile(file.fileno())
         _check_memory(called or file.name, model_file.weights_bytes)
-        parts = model_file.read(digest=sha256 is not None)
+        parts = model_file.read(digest=sha256 is not None, gently=gently)
         _check_digest(file, parts.sha256, sha256)
         skeleton, storages = parts.unpack()
         if skeleton is None or not _HAS_SHORT_WAY:
             storages.clear()
             # The file's bytes, and the weights that torch makes of them.
             _check_memory(called or file.name, 2 * os.fstat(file.fileno()).st_size)
-            return _load_whole(file, model_file, sha256)
+            return _load_whole(file, model_file, sha256, gently)
     except DamagedModelFile as error:
         raise _not_loaded(file, error) from error
     with _one_thread(intra_op_threads):
@@ -112,9 +117,11 @@ def _assemble(skeleton: bytes, storages: list[tuple[str, Any]]) -> torch.jit.Scr
     return loaded
 
 
-def _load_whole(file: BinaryIO, model_file: ModelFile, sha256: str | None) -> torch.jit.ScriptModule:
+def _load_whole(
+    file: BinaryIO, model_file: ModelFile, sha256: str | None, gently: bool
+) -> torch.jit.ScriptModule:
     """By `torch.jit.load`, for files that have what the short way does not take; from the bytes that were hashed."""
-    whole, digest = model_file.read_whole()
+    whole, digest = model_file.read_whole(gently=gently)
     _check_digest(file, digest, sha256)
     loaded: torch.jit.ScriptModule = torch.jit.load(io.BytesIO(whole), map_location="cpu")
     return loaded

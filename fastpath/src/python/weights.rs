@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::dlpack;
-use crate::weights::{Memory, ModelFile, ModelFileError, ModelParts, Unpacked, waiting_bytes};
+use crate::weights::{Memory, ModelFile, ModelFileError, ModelParts, Pace, Unpacked, waiting_bytes};
 use crate::wire::Datatype;
 
 create_exception!(penstock._fastpath, DamagedModelFile, PyValueError);
@@ -44,15 +44,16 @@ impl PyModelFile {
         self.0.weights_bytes()
     }
 
-    #[pyo3(signature = (*, digest = false))]
-    fn read(&self, py: Python<'_>, digest: bool) -> PyResult<PyModelParts> {
-        let parts = apart(py, || self.0.read(digest))?;
+    #[pyo3(signature = (*, digest = false, gently = false))]
+    fn read(&self, py: Python<'_>, digest: bool, gently: bool) -> PyResult<PyModelParts> {
+        let parts = apart(py, || self.0.read(digest, pace(gently)))?;
         let sha256 = parts.sha256().map(|digest| hex(&digest));
         Ok(PyModelParts { parts: Some(parts), sha256 })
     }
 
-    fn read_whole<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyBytes>, String)> {
-        let (memory, digest) = apart(py, || self.0.read_whole())?;
+    #[pyo3(signature = (*, gently = false))]
+    fn read_whole<'py>(&self, py: Python<'py>, gently: bool) -> PyResult<(Bound<'py, PyBytes>, String)> {
+        let (memory, digest) = apart(py, || self.0.read_whole(pace(gently)))?;
         Ok((PyBytes::new(py, &memory), hex(&digest)))
     }
 }
@@ -94,6 +95,10 @@ pub fn reclaiming_bytes() -> usize {
 fn capsule(py: Python<'_>, memory: Memory) -> PyResult<Py<PyAny>> {
     let (data, length) = (memory.as_ptr(), i64::try_from(memory.len()).unwrap_or(i64::MAX));
     dlpack::export(py, data, Datatype::Uint8, vec![length], memory)
+}
+
+fn pace(gently: bool) -> Pace {
+    if gently { Pace::gentle() } else { Pace::fast() }
 }
 
 /// Runs work that lowers its thread's priority on a thread of its own.

@@ -2,6 +2,7 @@
 
 use super::error::ModelFileError;
 use super::model_file::{ModelFile, Unpacked};
+use super::pace::Pace;
 use super::skeleton::Writer;
 
 const WEIGHTS: [u8; 200] = [0x5a; 200];
@@ -33,7 +34,7 @@ fn whole() -> Vec<u8> {
 
 fn load(bytes: Vec<u8>) -> Result<Unpacked, ModelFileError> {
     // On a thread of its own, because reading lowers the thread's priority.
-    std::thread::spawn(|| ModelFile::open(bytes)?.read(true)?.unpack()).join().unwrap()
+    std::thread::spawn(|| ModelFile::open(bytes)?.read(true, Pace::fast())?.unpack()).join().unwrap()
 }
 
 fn sentence(bytes: Vec<u8>) -> String {
@@ -61,10 +62,12 @@ fn the_digest_is_that_of_the_file() {
     let bytes = whole();
     let expected = ring::digest::digest(&ring::digest::SHA256, &bytes);
     let file = ModelFile::open(bytes.clone()).unwrap();
-    let parts = std::thread::scope(|scope| scope.spawn(|| file.read(true).unwrap().sha256()).join().unwrap());
+    let parts = std::thread::scope(|scope| {
+        scope.spawn(|| file.read(true, Pace::fast()).unwrap().sha256()).join().unwrap()
+    });
     assert_eq!(parts.unwrap(), expected.as_ref());
     let (memory, digest) =
-        std::thread::scope(|scope| scope.spawn(|| file.read_whole().unwrap()).join().unwrap());
+        std::thread::scope(|scope| scope.spawn(|| file.read_whole(Pace::gentle()).unwrap()).join().unwrap());
     assert_eq!((&*memory, &digest[..]), (&bytes[..], expected.as_ref()));
 }
 

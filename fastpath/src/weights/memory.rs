@@ -6,9 +6,9 @@ use std::ops::{Deref, DerefMut};
 use std::ptr::{self, NonNull};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
-use rustix::thread::sched_yield;
 
 use super::error::ModelFileError;
+use super::pace::Pace;
 use super::reclaim;
 use crate::batch::AlignedBytes;
 
@@ -17,7 +17,7 @@ use crate::batch::AlignedBytes;
 const LEAST_MAPPED: usize = 64 << 10;
 
 /// What is unmapped at a time, so that no thread that wants a page waits for long.
-const PIECE: usize = 4 << 20;
+const PIECE: usize = 1 << 20;
 
 /// Zeroed bytes that begin at a multiple of 64.
 pub struct Memory(Kind);
@@ -108,6 +108,7 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
+        let mut pace = Pace::gentle();
         let mut len = self.len;
         while len > 0 {
             let rest = (len - 1) / PIECE * PIECE;
@@ -116,7 +117,7 @@ impl Drop for Pages {
             let _ = unsafe { munmap(self.start.as_ptr().add(rest).cast::<c_void>(), len - rest) };
             len = rest;
             if len > 0 {
-                sched_yield();
+                pace.rest();
             }
         }
     }

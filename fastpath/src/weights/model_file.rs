@@ -6,6 +6,7 @@ use super::directory::Directory;
 use super::entry::Role;
 use super::error::ModelFileError;
 use super::memory::Memory;
+use super::pace::Pace;
 use super::pickle::{self, Key};
 use super::read::{self, Contents};
 use super::skeleton::Writer;
@@ -45,15 +46,15 @@ impl<S: Source> ModelFile<S> {
     }
 
     /// Reads everything once, on the calling thread, whose priority it lowers for good; `digest` asks for the SHA-256.
-    pub fn read(&self, digest: bool) -> Result<ModelParts, ModelFileError> {
+    pub fn read(&self, digest: bool, pace: Pace) -> Result<ModelParts, ModelFileError> {
         super::priority::lower();
-        read::read(&self.source, &self.directory, digest).map(ModelParts)
+        read::read(&self.source, &self.directory, digest, pace).map(ModelParts)
     }
 
     /// The file as it is, with its SHA-256; as with `read` for priority.
-    pub fn read_whole(&self) -> Result<(Memory, [u8; 32]), ModelFileError> {
+    pub fn read_whole(&self, pace: Pace) -> Result<(Memory, [u8; 32]), ModelFileError> {
         super::priority::lower();
-        read::read_whole(&self.source)
+        read::read_whole(&self.source, pace)
     }
 }
 

@@ -5,18 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use flate2::{Decompress, FlushDecompress, Status};
-use ring::digest::{Context, SHA256};
-use rustix::thread::sched_yield;
-
 use super::directory::{Directory, u16_at};
 use super::entry::{Entry, Method, Role};
 use super::error::ModelFileError;
 use super::memory::Memory;
+use super::pace::Pace;
 use super::source::Source;
+use flate2::{Decompress, FlushDecompress, Status};
+use ring::digest::{Context, SHA256};
 
-/// Read at a time; between two reads whoever wants the core has it.
-const CHUNK: usize = 1 << 20;
+/// Read at a time, in a fraction of a millisecond; between two reads whoever wants the core has it.
+const CHUNK: usize = 256 << 10;
 /// For bytes that are only looked at.
 const SCRATCH: usize = 64 << 10;
 const HEADER: &[u8; 4] = b"PK\x03\x04";
@@ -36,10 +35,16 @@ pub fn read(
     source: &(impl Source + ?Sized),
     directory: &Directory,
     digest: bool,
+    pace: Pace,
 ) -> Result<Contents, ModelFileError> {
     source.will_be_read_once();
-    let mut pass =
-        Pass { source, at: 0, digest: digest.then(|| Context::new(&SHA256)), scratch: vec![0; SCRATCH] };
+    let mut pass = Pass {
+        source,
+        at: 0,
+        digest: digest.then(|| Context::new(&SHA256)),
+        scratch: vec![0; SCRATCH],
+        pace,
+    };
     let mut contents = Contents::default();
     for entry in &directory.entries {
         pass.enter(entry, directory.at)?;
@@ -65,12 +70,12 @@ pub fn read(
 }
 
 /// The whole file as it is, and its digest.
-pub fn read_whole(source: &(impl Source + ?Sized)) -> Result<(Memory, [u8; 32]), ModelFileError> {
+pub fn read_whole(source: &(impl Source + ?Sized), pace: Pace) -> Result<(Memory, [u8; 32]), ModelFileError> {
     source.will_be_read_once();
     let length = source.length()?;
     let length = usize::try_from(length).map_err(|_| ModelFileError::Memory { bytes: usize::MAX })?;
     let mut memory = Memory::zeroed(length)?;
-    let mut pass = Pass { source, at: 0, digest: Some(Context::new(&SHA256)), scratch: Vec::new() };
+    let mut pass = Pass { source, at: 0, digest: Some(Context::new(&SHA256)), scratch: Vec::new(), pace };
     pass.take(&mut memory)?;
     let digest = pass.finish().unwrap_or_default();
     Ok((memory, digest))
@@ -81,6 +86,7 @@ struct Pass<'a, S: ?Sized> {
     at: u64,
     digest: Option<Context>,
     scratch: Vec<u8>,
+    pace: Pace,
 }
 
 impl<S: Source + ?Sized> Pass<'_, S> {
@@ -97,7 +103,7 @@ impl<S: Source + ?Sized> Pass<'_, S> {
                 digest.update(chunk);
             }
             look(chunk);
-            sched_yield();
+            self.pace.rest();
         }
         Ok(())
     }

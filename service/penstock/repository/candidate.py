@@ -38,10 +38,11 @@ class Candidate:
         """The model's file. Raises RepositoryError."""
         return folders.open_inside(self.root, self.folder / folders.MODEL_FILE)
 
-    def load(self, intra_op_threads: int = 1) -> Callable[..., object]:
+    def load(self, intra_op_threads: int = 1, *, gently: bool = False) -> Callable[..., object]:
         """The model, once its files are those that a manifest beside them says.
 
-        `intra_op_threads` are those of the models that serve. Raises ModelLoadError and RepositoryError.
+        `intra_op_threads` are those of the models that serve; `gently` leaves most of a core to them.
+        Raises ModelLoadError and RepositoryError.
         """
         digests = self._digests()
         for name in digests.keys() - {folders.MODEL_FILE}:
@@ -52,7 +53,9 @@ class Candidate:
                 raise ModelLoadError(f"{file.name}: {checksums.MANIFEST} beside it does not name it")
             called = f"model {self.name} version {self.version}"
             sha256 = digests.get(folders.MODEL_FILE)
-            return load_torchscript(file, called=called, sha256=sha256, intra_op_threads=intra_op_threads)
+            return load_torchscript(
+                file, called=called, sha256=sha256, intra_op_threads=intra_op_threads, gently=gently
+            )
 
     def warmup_requests(self) -> list[bytes]:
         """What the version must answer before it serves. Raises RepositoryError."""

@@ -93,7 +93,7 @@ class ModelVersion:
     def _load(self) -> None:
         candidate, engine = self.candidate, self._host.engine
         queue = engine.add_version(candidate.spec, candidate.version)
-        script = candidate.load(self._host.intra_op_threads)
+        script = candidate.load(self._host.intra_op_threads, gently=self._host.others_serve())
         self._enter(State.WARMING)
         self._queue = queue
         self._threads = ModelThreads(
