@@ -130,7 +130,7 @@ k8s-test: $(STAMPS)/extension tools ## k8s/ before a real Kubernetes control pla
 	$(BIN)/python -m pytest k8s/tests
 
 .PHONY: bench
-bench: setup ## measure, in less than 15 minutes: the suites, and the doors beside other servers for README
+bench: setup ## measure, in 10 to 15 minutes: the suites, and the doors beside other servers for README
 	$(BIN)/python -m bench.suites
 	$(BIN)/python -m bench.doors --rounds 5 --seconds 1.5 --servers floor,fast,plain,triton --output bench/results
 
