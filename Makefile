@@ -137,7 +137,7 @@ k8s-pods: $(STAMPS)/extension tools ## the part of k8s-test with the image and r
 	k8s/tests/pods/namespaces.sh $(BIN)/python -m pytest k8s/tests/pods
 
 .PHONY: bench
-bench: setup ## measure, in less than 15 minutes: the suites, and the doors beside other servers for README
+bench: setup ## measure, in 10 to 15 minutes: the suites, and the doors beside other servers for README
 	$(BIN)/python -m bench.suites
 	$(BIN)/python -m bench.doors --rounds 5 --seconds 1.5 --servers floor,fast,plain,triton --output bench/results
 

@@ -1,4 +1,4 @@
-"""`python -m bench.suites`: runs the suites, prints their tables and keeps the result; about eight minutes.
+"""`python -m bench.suites`: runs the suites, prints their tables and keeps the result; about five minutes and a build.
 
 Arguments that it does not know are pytest's: `-k fraud`, `--benchmark-histogram=FILE`, `--benchmark-compare=FILE`.
 With any of them nothing is kept, since it may not be the whole.
