@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from penstock.load.process_tree import tree, tree_cpu_s
+
+__all__ = ["machine_cpu_s", "own_cpu_s", "tree", "tree_cpu_s"]
+
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-# Places in /proc/PID/stat after the name, which ends with the last parenthesis: user and system time of the
-# process, and of its children that have ended.
-_TIMES = slice(11, 15)
-
-
-def tree_cpu_s(pid: int) -> float:
-    """User and system time of the whole process tree so far, in steps of a tick (10 ms) for each process."""
-    return sum(_cpu_s(each) for each in tree(pid))
 
 
 def own_cpu_s() -> float:
@@ -27,17 +23,3 @@ def machine_cpu_s() -> float:
     _cpu, *values = Path("/proc/stat").read_text().split("\n", 1)[0].split()
     user, nice, system, _idle, _iowait, irq, softirq = map(int, values[:7])
     return (user + nice + system + irq + softirq) / _TICKS_PER_S
-
-
-def tree(pid: int) -> list[int]:
-    """The process and all that it started."""
-    found = [pid]
-    for each in found:
-        for task in Path(f"/proc/{each}/task").iterdir():
-            found += map(int, (task / "children").read_text().split())
-    return found
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[_TIMES])) / _TICKS_PER_S

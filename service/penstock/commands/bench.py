@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from penstock.commands import bench_curve
 from penstock.errors import ConfigError
 from penstock.load import config_file, formats
 from penstock.load.messages import reported_data, reported_metadata
@@ -41,22 +42,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own.add_argument(
         "--arrivals",
         choices=("uniform", "poisson"),
-        default="uniform",
-        help="how the starts of calls with a rate lie in time (default: %(default)s)",
+        help="how the starts of calls with a rate lie in time (default: uniform; of a curve: poisson)",
     )
     own.add_argument(
         "--diagnostics",
         action="store_true",
         help="print on stderr, as JSON: higher percentiles, bytes, how late calls were sent, the load's own CPU time",
     )
+    bench_curve.add_arguments(own)
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0 with a report, whatever the server answered."""
     options = asked(args)
+    if args.curve:
+        return bench_curve.run(options, args)
     before_s = time.process_time()
     with _watcher(options, sys.stderr) as watch:
-        report = run_load(options, args.arrivals, watch)
+        report = run_load(options, args.arrivals or "uniform", watch)
     cpu_s = time.process_time() - before_s
     reported = reported_options(options, reported_data(options), reported_metadata(options))
     _write(options, report, reported)
@@ -72,7 +75,7 @@ def asked(args: argparse.Namespace) -> Options:
         given = getattr(args, field.name)
         if given is not None:
             values[field.name] = read(name, given, "HOST" if name == "host" else f"--{name}")
-    return checked(Options(**values))
+    return checked(Options(**(bench_curve.completed(values) if args.curve else values)))
 
 
 def _write(options: Options, report: Report, reported: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from penstock import _fastpath
+from penstock._fastpath import LoadOutcome
 from penstock.channel import Tls
 from penstock.errors import ConfigError, PenstockError
 from penstock.fast_transport import grpc_root_certificates
@@ -86,6 +87,14 @@ class Amount:
     most_details: int
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What calls send, and where to."""
+
+    server: Server
+    calls: Calls
+
+
 def found_method(options: Options) -> Method:
     """The method by whatever declares it. Raises MethodError or ConfigError."""
     if options.proto:
@@ -99,6 +108,12 @@ def found_method(options: Options) -> Method:
 
 def run(options: Options, arrivals: Arrivals, watch: Watcher | None) -> Report:
     """One run to its end, or to Ctrl-C, with which a report comes too. Raises LoadError, MethodError or ConfigError."""
+    outcome, started_ns = carried_out(question(options), amount(options, arrivals), watch)
+    return Report(options, outcome, started_ns)
+
+
+def question(options: Options) -> Question:
+    """What each call of a run sends, and where to. Raises MethodError or ConfigError."""
     method = found_method(options)
     descriptor = method.descriptor
     if options.stream_call_count and descriptor.server_streaming and not descriptor.client_streaming:
@@ -111,8 +126,13 @@ def run(options: Options, arrivals: Arrivals, watch: Watcher | None) -> Report:
         timeout_s=_seconds(options.timeout),
         compressed=options.enable_compression,
     )
+    return Question(_server(options), calls)
+
+
+def carried_out(asked: Question, amount: Amount, watch: Watcher | None) -> tuple[LoadOutcome, int]:
+    """What came of a run, and when it began (ns since 1970); Ctrl-C ends it early. Raises LoadError."""
     try:
-        load = _fastpath.LoadRun(_server(options), calls, _amount(options, arrivals))
+        load = _fastpath.LoadRun(asked.server, asked.calls, amount)
     except (ValueError, RuntimeError) as error:
         raise LoadError(str(error)) from None
     started_ns = time.time_ns() - round(load.counts()[2] * 1e9)
@@ -122,7 +142,7 @@ def run(options: Options, arrivals: Arrivals, watch: Watcher | None) -> Report:
                 watch(*load.counts())
     except KeyboardInterrupt:
         load.stop()
-    return Report(options, load.outcome(), started_ns)
+    return load.outcome(), started_ns
 
 
 def _seconds(ns: int) -> float | None:
@@ -150,7 +170,8 @@ def _server(options: Options) -> Server:
     )
 
 
-def _amount(options: Options, arrivals: Arrivals) -> Amount:
+def amount(options: Options, arrivals: Arrivals) -> Amount:
+    """How much a run of these options sends, and for how long."""
     rate = Steps(options.rps) if options.rps else None
     if options.load_schedule != "const":
         rate = _steps(options, "load")
