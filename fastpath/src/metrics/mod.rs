@@ -118,6 +118,12 @@ impl Metrics {
         );
         page.sample("penstock_process_load_ratio", &[], self.load_ratio(now));
         page.family(
+            "penstock_process_cpu_seconds_total",
+            "counter",
+            "User and system CPU time of the process.",
+        );
+        page.sample("penstock_process_cpu_seconds_total", &[], cpu_s());
+        page.family(
             "penstock_unrouted_requests_total",
             "counter",
             "Calls answered before a model version was found, by gRPC code.",
@@ -137,6 +143,12 @@ impl Metrics {
         feature::write(&mut page, &features);
         page.into_text()
     }
+}
+
+/// Of this process so far.
+fn cpu_s() -> f64 {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ from typing import Any
 from penstock.errors import ConfigError
 from penstock.load import curve, durations
 from penstock.load.options import FIELDS, Options
-from penstock.load.run import question
+from penstock.load.run import found_method, question
 from penstock.load.server_meter import Meter
 
 # Where a curve's run is not told otherwise: callers that wait for 20 s would hold up what comes after an overload.
@@ -20,7 +20,7 @@ DEFAULTS = {"connections": 8, "timeout": 10**9}
 # What a curve finds by itself.
 _NOT_ASKED = (
     *("rps", "load_schedule", "concurrency", "concurrency_schedule", "asynchronous", "total", "duration"),
-    *("max_duration", "duration_stop", "skip_first", "count_errors", "format"),
+    *("max_duration", "duration_stop", "skip_first", "count_errors", "format", "expect"),
 )
 _PLOTS_MISSING = "no plots: matplotlib is not installed; pip install 'penstock[plots]' adds it"
 
@@ -75,7 +75,7 @@ def run(options: Options, args: argparse.Namespace) -> int:
     folder = Path(options.output)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        found = curve.measured(question(options), wanted, _tell)
+        found = curve.measured(question(options, found_method(options)), wanted, _tell)
         (folder / "curve.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
         _draw(found, folder)
     except OSError as error:

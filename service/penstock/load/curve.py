@@ -95,6 +95,7 @@ def _amount(wanted: Wanted, workers: int, rate: Steps | None, duration_s: float)
         threads=wanted.threads,
         workers=Steps(workers),
         rate=rate,
+        trace=None,
         arrivals=wanted.arrivals,
         unbounded=rate is not None,
         total=_MOST_CALLS,
@@ -103,6 +104,7 @@ def _amount(wanted: Wanted, workers: int, rate: Steps | None, duration_s: float)
         skip_first=0,
         count_errors=False,
         most_details=0,
+        sample_every=0,
     )
 
 

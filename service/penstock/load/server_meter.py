@@ -12,8 +12,8 @@ from penstock.errors import ConfigError, PenstockError
 from penstock.load.process_tree import tree_cpu_s
 
 _TIMEOUT_S = 5.0
-# CPU time as Prometheus' client libraries of all languages name it.
-_CPU = "process_cpu_seconds_total"
+# CPU time as penstock names it, and as Prometheus' client libraries of all languages do.
+_CPUS = ("penstock_process_cpu_seconds_total", "process_cpu_seconds_total")
 _LOAD_RATIO = "penstock_process_load_ratio"
 _BUSY = "penstock_model_busy_seconds_total"
 _SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{.*\})? (\S+)", re.MULTILINE)
@@ -50,7 +50,9 @@ class Meter:
         found = self._metrics() if self.metrics_url else {}
         return Reading(
             at_s=time.monotonic(),
-            cpu_s=self._tree_cpu_s() if self.pid else found.get(_CPU),
+            cpu_s=self._tree_cpu_s()
+            if self.pid
+            else next((found[name] for name in _CPUS if name in found), None),
             model_busy_s=found.get(_BUSY),
             load_ratio=found.get(_LOAD_RATIO),
         )
