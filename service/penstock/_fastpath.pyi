@@ -702,6 +702,9 @@ class LoadRun:
     def stop(self) -> None:
         """Ends the run early; calls under way are treated as at its end."""
 
+    def samples(self) -> list[tuple[int, list[bytes]]]:
+        """Answers that were kept since the last time, also once the run is over: the call's number, the messages."""
+
     def outcome(self) -> LoadOutcome:
         """Waits for the end, and gives what came of it; once."""
 

@@ -89,3 +89,65 @@ def test_diagnostics_say_what_the_reports_have_no_place_for(
     assert told["latency_us"]["p50"] <= told["latency_us"]["p99.9"]
     assert (told["due_but_not_sent"], told["generator_cpu_us_per_call"] > 0) == (0, True)
     assert re.search(r"\[OK\]\s+100 responses", done.stdout)
+
+
+def test_answers_that_are_not_as_expected_are_counted_and_told_by_the_exit_code(
+    standing_server: ServerProcess, tmp_path: Path
+) -> None:
+    (tmp_path / "good.json").write_text('{"ready": true}')
+    (tmp_path / "bad.json").write_text("[{}, {}]")
+    flags = ("--insecure", READY, "-n", "60", "-c", "3", "--expect-every", "4", standing_server.address)
+    good = penstock("bench", *flags, "--expect", tmp_path / "good.json")
+    assert (good.returncode, good.stderr) == (0, "")
+    assert re.search(r"Compared:\t15\n  Different:\t0\n", good.stdout)
+    bad = penstock("bench", *flags, "--expect", tmp_path / "bad.json", "-O", "json")
+    assert bad.returncode == 1
+    assert bad.stderr == (
+        "penstock: 15 of 15 answers are not as expected, first call 0: ready is True, expected False\n"
+    )
+    check = json.loads(bad.stdout)["contentCheck"]
+    assert (check["compared"], check["mismatches"]) == (15, 15)
+
+
+def test_a_trace_is_replayed_call_by_call(standing_server: ServerProcess, tmp_path: Path) -> None:
+    times = [0.0] * 5 + [0.4] * 3 + [0.8]
+    (tmp_path / "trace.csv").write_text("n,at\n" + "".join(f"{n},{at}\n" for n, at in enumerate(times)))
+    trace = ("--load-schedule", "trace", "--load-trace", tmp_path / "trace.csv", "--load-trace-column", "at")
+    flags = ("--insecure", READY, *trace, "-O", "json", standing_server.address)
+    whole = json.loads(penstock("bench", *flags).stdout)
+    assert (whole["count"], whole["statusCodeDistribution"]) == (9, {"OK": 9})
+    assert whole["total"] >= 0.8e9
+    faster = json.loads(penstock("bench", *flags, "--load-trace-speed", "4", "-n", "8").stdout)
+    assert faster["count"] == 8
+    assert faster["total"] >= 0.1e9
+
+
+def test_templates_are_fresh_in_every_call(standing_server: ServerProcess, tmp_path: Path) -> None:
+    """The server gives each request's id back; to expect others is to be told it."""
+    models.write_mlp(tmp_path / "models")
+    contents = {"fp32Contents": [0.5] * 32}
+    tensor = {"name": "x", "datatype": "FP32", "shape": [1, 32], "contents": contents}
+    data = {"modelName": "mlp", "id": "{{.WorkerID}} {{.RequestNumber}} {{.UUID}}", "inputs": [tensor]}
+    (tmp_path / "expected.json").write_text("{}")
+    flags = (
+        "-n",
+        "5",
+        "-c",
+        "1",
+        "--expect-every",
+        "1",
+        "--expect-ignore",
+        "model_name,model_version",
+        "-O",
+        "json",
+    )
+    with ServerProcess(tmp_path / "models") as server:
+        call = "--call=inference.GRPCInferenceService/ModelInfer"
+        done = penstock(
+            *("bench", "--insecure", call, "-d", json.dumps(data), *flags),
+            *("--expect", tmp_path / "expected.json", server.address),
+        )
+    told = json.loads(done.stdout)["contentCheck"]["first"]
+    ids = [re.search(r"id is '(\S+) (\d+) (\S+)'", line) for line in told]
+    assert [(found[1], found[2]) for found in ids if found] == [("g0c0", str(number)) for number in range(5)]
+    assert len({found[3] for found in ids if found}) == 5

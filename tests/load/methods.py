@@ -1,9 +1,10 @@
 """A method to make messages for."""
 
+from google.protobuf import timestamp_pb2
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
 from penstock.load.methods import Method, found
-from penstock.pb import health_pb2
+from penstock.pb import health_pb2, inference_pb2
 
 
 def files() -> FileDescriptorSet:
@@ -16,6 +17,12 @@ def check() -> Method:
     return found("grpc.health.v1.Health.Check", files().file, "in the stubs")
 
 
+def inference_files() -> list[FileDescriptorProto]:
+    """That of inference.GRPCInferenceService, and those that it imports."""
+    file = inference_pb2.DESCRIPTOR
+    return [FileDescriptorProto.FromString(each.serialized_pb) for each in (*file.dependencies, file)]
+
+
 def streaming() -> FileDescriptorProto:
     """The file of a.S.Do, which takes and gives streams of messages with one text, `service`."""
     file = FileDescriptorProto(name="a.proto", package="a", syntax="proto3")
@@ -25,3 +32,14 @@ def streaming() -> FileDescriptorProto:
         name="Do", input_type=".a.M", output_type=".a.M", client_streaming=True, server_streaming=True
     )
     return file
+
+
+def timed() -> list[FileDescriptorProto]:
+    """The files of a.S.Do, which takes a message with a google.protobuf.Timestamp, `at`."""
+    stamp = FileDescriptorProto.FromString(timestamp_pb2.DESCRIPTOR.serialized_pb)
+    file = FileDescriptorProto(name="a.proto", package="a", syntax="proto3", dependency=[stamp.name])
+    field = file.message_type.add(name="M").field.add(name="at", number=1)
+    field.type, field.label = field.TYPE_MESSAGE, field.LABEL_OPTIONAL
+    field.type_name = ".google.protobuf.Timestamp"
+    file.service.add(name="S").method.add(name="Do", input_type=".a.M", output_type=".a.M")
+    return [stamp, file]

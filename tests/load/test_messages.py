@@ -7,19 +7,37 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
 
 from penstock.errors import ConfigError
 from penstock.load.messages import MOST_EXPANDED, messages, metadata
 from penstock.load.methods import MethodError, found, of_proto, of_protoset, split
 from penstock.load.options import Options
+from penstock.load.parts import Group
 from penstock.load.templates import CallData, Template
-from penstock.pb import health_pb2
-from tests.load.methods import check, files, streaming
+from penstock.pb import health_pb2, inference_pb2
+from tests.load.methods import check, files, inference_files, streaming, timed
+from tests.load.programs import filled
+
+# Of a call's number 7, by its worker 1 on connection 0.
+VALUES = {
+    "RequestNumber": "7",
+    "WorkerID": "g1c0",
+    "UUID": "0d3f7a60-5b0c-4f2e-9f0e-111111111111",
+    "TimestampUnix": "1700000000",
+    "TimestampUnixNano": "1700000000123456789",
+    "randomInt": "5",
+    "randomString": "abcdefgh",
+}
+
+
+def value(name: str, _first: int, _second: int) -> str:
+    return VALUES[name]
 
 
 def services(data: Any = None, **options: Any) -> list[str]:
     made = messages(Options(call="x.Y/Z", data=data, **options), check())
-    return [health_pb2.HealthCheckRequest.FromString(message).service for (message,) in made]
+    return [health_pb2.HealthCheckRequest.FromString(filled(message, value)).service for (message,) in made]
 
 
 def expanded(text: str, number: int = 7) -> str:
@@ -32,10 +50,62 @@ def test_an_object_is_one_message_an_array_several_and_nothing_an_empty_one() ->
     assert services() == [""]
 
 
-def test_templates_are_expanded_for_each_call_up_to_a_bound() -> None:
-    assert services({"service": "{{.RequestNumber}}"}, total=3) == ["0", "1", "2"]
-    assert services([{"service": "a{{.RequestNumber}}"}, {"service": "b"}], total=4) == ["a0", "b", "a2", "b"]
-    assert len(services({"service": "{{.RequestNumber}}"}, total=10**6)) == MOST_EXPANDED
+def test_templates_are_filled_in_as_calls_go_out() -> None:
+    (((head, group),),) = messages(Options(data={"service": "a{{.RequestNumber}}b"}), check())
+    assert (head, group) == (
+        b"\x0a",
+        Group("nested", [b"a", ("RequestNumber", "text", 0, 0), b"b"]),
+    )
+    assert services([{"service": "{{.UUID}} {{.MethodName}}"}, {"service": "b"}]) == [
+        f"{VALUES['UUID']} Check",
+        "b",
+    ]
+
+
+KINDS = {
+    "id": "{{.RequestNumber}}-{{.UUID}}",
+    "modelName": "{{.WorkerID}}",
+    "parameters": {"{{.RequestNumber}}": {"int64Param": "{{.TimestampUnixNano}}"}},
+    "inputs": [
+        {"name": "{{randomString 8}}", "shape": [1, "{{randomInt 1 9}}", 2], "datatype": "FP32"},
+        {
+            "contents": {
+                "fp32Contents": [1.5, "{{.RequestNumber}}"],
+                "bytesContents": ["{{randomString 8}}", "YWI="],
+            }
+        },
+        {"contents": {"fp64Contents": ["{{.TimestampUnix}}"], "uintContents": ["{{.RequestNumber}}"]}},
+    ],
+}
+
+
+def test_fields_of_every_kind_are_filled_in_at_any_depth() -> None:
+    method = found("inference.GRPCInferenceService.ModelInfer", inference_files(), "here")
+    ((program,),) = messages(Options(data=KINDS), method)
+    assert len(program) > 1
+    text = json.dumps(KINDS)
+    for name, filling in VALUES.items():
+        text = re.sub(rf"\{{\{{\.?{name}[ \d]*\}}\}}", filling, text)
+    expected = json_format.Parse(text, method.request_class()(), descriptor_pool=method.pool)
+    assert method.request_class().FromString(filled(program, value)) == expected
+
+
+def test_a_number_without_quotes_is_filled_in(tmp_path: Path) -> None:
+    path = tmp_path / "data.json"
+    path.write_text('{"inputs": [{"shape": [{{.RequestNumber}}, 3]}], "id": "a\\"{{.RequestNumber}}"}')
+    method = found("inference.GRPCInferenceService.ModelInfer", inference_files(), "here")
+    ((program,),) = messages(Options(data_file=str(path)), method)
+    request = inference_pb2.ModelInferRequest.FromString(filled(program, value))
+    assert (list(request.inputs[0].shape), request.id) == ([7, 3], 'a"7')
+
+
+def test_where_no_mark_stands_templates_are_expanded_before_the_run_up_to_a_bound() -> None:
+    method = found("a.S.Do", timed(), "here")
+    data = {"at": "{{.Timestamp}}"}
+    assert len(messages(Options(data=data, total=3), method)) == 3
+    made = messages(Options(data=data, total=10**6), method)
+    assert len(made) == MOST_EXPANDED
+    assert all(isinstance(part, bytes) for (message,) in made for part in message)
 
 
 def test_a_data_file_may_have_templates_where_json_has_none(tmp_path: Path) -> None:
@@ -49,7 +119,7 @@ def test_a_data_file_may_have_templates_where_json_has_none(tmp_path: Path) -> N
 
 def test_json_lines_are_a_message_each(tmp_path: Path) -> None:
     (tmp_path / "data.jsonl").write_text('{"service": "a"}\n\n{"service": "b{{.RequestNumber}}"}\n')
-    assert services(data_file=str(tmp_path / "data.jsonl"), total=3) == ["a", "b1", "a"]
+    assert services(data_file=str(tmp_path / "data.jsonl")) == ["a", "b7"]
 
 
 def test_fields_and_functions_give_what_ghz_documents() -> None:
@@ -96,29 +166,27 @@ def test_binary_data_is_one_message_or_several_behind_their_lengths(tmp_path: Pa
         services(binary_file=str(path))
 
 
-def test_a_stream_sends_all_messages_or_as_many_as_asked_for_in_each_call() -> None:
+def test_a_stream_sends_all_messages_in_each_call() -> None:
     method = found("a.S.Do", [streaming()], "here")
-
-    def sent(*names: str, **options: Any) -> list[list[str]]:
-        data = [{"service": name} for name in names]
-        calls = messages(Options(call="a.S.Do", data=data, **options), method)
-        # Field 1, a text shorter than 128 bytes.
-        return [[message[2:].decode() for message in call] for call in calls]
-
-    assert sent("a", "b") == [["a", "b"]]
-    assert sent("a", "b", stream_call_count=5) == [["a", "b", "a", "b", "a"]]
-    assert sent("{{.RequestNumber}}", "b", total=2) == [["0", "b"], ["1", "b"]]
+    data = [{"service": "{{.RequestNumber}}"}, {"service": "b"}]
+    (call,) = messages(Options(call="a.S.Do", data=data), method)
+    assert [filled(message, value)[2:] for message in call] == [b"7", b"b"]
 
 
 def test_metadata_is_sent_as_it_is_binary_as_base64_and_templates_for_each_call(tmp_path: Path) -> None:
-    def made(**options: Any) -> list[list[tuple[str, str]]]:
-        return metadata(Options(**options), check())
+    def made(**options: Any) -> list[list[tuple[str, bytes]]]:
+        calls = metadata(Options(**options), check())
+        return [[(name, filled(parts, value)) for name, parts in call] for call in calls]
 
-    assert made() == [[]]
-    assert made(metadata={"k": "v", "x-bin": "v"}) == [[("k", "v"), ("x-bin", "dg==")]]
-    assert made(metadata={"id": "{{.RequestNumber}}"}, total=2) == [[("id", "0")], [("id", "1")]]
+    assert made() == []
+    assert made(metadata={"k": "v", "x-bin": "v"}) == [[("k", b"v"), ("x-bin", b"dg==")]]
+    assert made(metadata={"id": "a{{.RequestNumber}}", "x-bin": "{{.RequestNumber}}"}) == [
+        [("id", b"a7"), ("x-bin", b"Nw==")]
+    ]
+    # A name is no place for a mark.
+    assert made(metadata={"k{{.RequestNumber}}": "v"}, total=2) == [[("k0", b"v")], [("k1", b"v")]]
     (tmp_path / "m.json").write_text(json.dumps({"k": "v"}))
-    assert made(metadata_file=str(tmp_path / "m.json")) == [[("k", "v")]]
+    assert made(metadata_file=str(tmp_path / "m.json")) == [[("k", b"v")]]
 
 
 def test_a_method_is_found_by_either_form_of_its_name() -> None:

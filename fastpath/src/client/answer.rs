@@ -60,46 +60,22 @@ async fn read(response: Response<RecvStream>, max_receive_bytes: usize) -> Resul
     if !frame.compressed {
         return Ok(frame.message);
     }
-    let name = head.headers.get(GRPC_ENCODING).map_or(&b"identity"[..], |name| name.as_bytes());
-    let opened = Encoding::parse(name).and_then(|encoding| encoding.open(frame, max_receive_bytes));
+    let opened = Encoding::parse(encoding_of(&head.headers))
+        .and_then(|encoding| encoding.open(frame, max_receive_bytes));
     opened.map_err(|status| unreadable(status, max_receive_bytes))
 }
 
-/// The bytes of all messages that a call is answered with, as they were sent; each of at most `max_receive_bytes`.
-pub async fn receive_all(response: ResponseFuture, max_receive_bytes: usize) -> Result<usize, Refusal> {
-    let (head, mut body) = response.await.map_err(|error| refusal(&error))?.into_parts();
-    if let Some(end) = Failure::of_trailers(&head.headers) {
-        return Ok(end.map(|()| 0)?);
-    }
-    check_head(head.status, &head.headers)?;
-    let mut deframer = Deframer::new(max_receive_bytes);
-    let mut bytes = 0;
-    while let Some(piece) = body.data().await {
-        let piece = piece.map_err(|error| refusal(&error).failure)?;
-        // As in `message`.
-        let _ = body.flow_control().release_capacity(piece.len());
-        deframer.push(piece);
-        while let Some(frame) =
-            deframer.next_frame().map_err(|status| unreadable(status, max_receive_bytes))?
-        {
-            bytes += frame.message.len();
-        }
-    }
-    let trailers = body.trailers().await.map_err(|error| refusal(&error).failure)?.unwrap_or_default();
-    let Some(end) = Failure::of_trailers(&trailers) else { return Err(no_status().into()) };
-    end?;
-    if !deframer.is_empty() {
-        return Err(Failure::new(Code::Internal, "The server's answer ended inside a message.").into());
-    }
-    Ok(bytes)
+/// What a head says of how messages are compressed.
+pub fn encoding_of(headers: &HeaderMap) -> &[u8] {
+    headers.get(GRPC_ENCODING).map_or(&b"identity"[..], |name| name.as_bytes())
 }
 
-fn no_status() -> Failure {
+pub fn no_status() -> Failure {
     Failure::new(Code::Unknown, "The server ended the call without a status.")
 }
 
 /// A message that is too long, or that is none.
-fn unreadable(status: Status, max_receive_bytes: usize) -> Failure {
+pub fn unreadable(status: Status, max_receive_bytes: usize) -> Failure {
     if status.code == status::Code::ResourceExhausted {
         let sentence = format!("The answer is longer than {max_receive_bytes} bytes; ask for fewer rows.");
         return Failure::new(Code::ResourceExhausted, sentence);
@@ -107,7 +83,8 @@ fn unreadable(status: Status, max_receive_bytes: usize) -> Failure {
     Failure::new(Code::Internal, status.message)
 }
 
-fn check_head(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
+/// Whether a head is that of a gRPC answer.
+pub fn check_head(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
     let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     if status == StatusCode::OK && content_type.starts_with(b"application/grpc") {
         return Ok(());
@@ -133,17 +110,25 @@ async fn message(body: &mut RecvStream, max_receive_bytes: usize) -> Result<Opti
             deframer.next_frame().map_err(|status| unreadable(status, max_receive_bytes))?
         {
             if found.replace(frame).is_some() {
-                return Err(Failure::new(Code::Internal, "The server answered with more than one message."));
+                return Err(too_many_messages());
             }
         }
     }
     if !deframer.is_empty() {
-        return Err(Failure::new(Code::Internal, "The server's answer ended inside a message."));
+        return Err(cut_short());
     }
     Ok(found)
 }
 
-fn no_message() -> Failure {
+pub fn cut_short() -> Failure {
+    Failure::new(Code::Internal, "The server's answer ended inside a message.")
+}
+
+pub fn too_many_messages() -> Failure {
+    Failure::new(Code::Internal, "The server answered with more than one message.")
+}
+
+pub fn no_message() -> Failure {
     Failure::new(Code::Internal, "The server answered OK without a message.")
 }
 

@@ -13,7 +13,8 @@ use crate::grpc::frame::PREFIX_BYTES;
 use crate::grpc::timeout;
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-const AGENT: &str = concat!("penstock/", env!("CARGO_PKG_VERSION"));
+/// Who calls.
+pub const AGENT: &str = concat!("penstock/", env!("CARGO_PKG_VERSION"));
 /// Digits of a timeout that count. With all of them every call's would be another text, which no header table holds.
 const TIMEOUT_DIGITS: u32 = 3;
 
@@ -49,19 +50,15 @@ pub struct Heads {
 
 impl Default for Heads {
     fn default() -> Self {
-        Self::with(HeaderMap::with_capacity(6))
-    }
-}
-
-impl Heads {
-    /// Of calls with metadata; gRPC's own headers come over those of the same name.
-    pub fn with(mut headers: HeaderMap) -> Self {
+        let mut headers = HeaderMap::with_capacity(6);
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         Self { headers, timeout: Duration::ZERO }
     }
+}
 
+impl Heads {
     /// The head of a call with so much time left.
     pub fn of(&mut self, uri: Uri, remaining: Duration) -> Request<()> {
         let timeout = rounded_up(remaining);
@@ -72,11 +69,6 @@ impl Heads {
             }
             self.timeout = timeout;
         }
-        self.endless(uri)
-    }
-
-    /// The head of a call without a deadline, where none had one before.
-    pub fn endless(&self, uri: Uri) -> Request<()> {
         let mut request = Request::new(());
         *request.method_mut() = Method::POST;
         *request.version_mut() = Version::HTTP_2;
@@ -87,7 +79,7 @@ impl Heads {
 }
 
 /// The duration in microseconds with three digits that count, so never more than a hundredth longer.
-fn rounded_up(remaining: Duration) -> Duration {
+pub fn rounded_up(remaining: Duration) -> Duration {
     let us = u64::try_from(remaining.as_micros()).unwrap_or(u64::MAX).max(1);
     let step = 10u64.pow(us.ilog10().saturating_sub(TIMEOUT_DIGITS - 1));
     Duration::from_micros(us.div_ceil(step).saturating_mul(step))

@@ -45,11 +45,7 @@ pub async fn open(
     keepalive: Keepalive,
 ) -> Result<Opened, String> {
     let opened = async {
-        let stream = socket(target, keepalive).await?;
-        let stream = match tls {
-            None => stream,
-            Some(config) => secured(target, stream, config).await?,
-        };
+        let stream = secured(target, tls, target.server_name(), keepalive).await?;
         let (sender, mut connection) = Builder::new()
             .enable_push(false)
             // None before the server's SETTINGS say how many: some reset what comes earlier, and count it as abuse.
@@ -63,7 +59,24 @@ pub async fn open(
         settled(&mut connection).await?;
         Ok((sender, connection))
     };
-    let opened: io::Result<Opened> = match timeout(CONNECT_TIMEOUT, opened).await {
+    within(target, opened).await
+}
+
+/// A socket, with TLS where it is asked for, on which nothing of HTTP/2 was sent; its certificate is made out to `server_name`.
+///
+/// # Errors
+/// As `open`'s.
+pub async fn stream(
+    target: &Target,
+    tls: Option<Arc<ClientConfig>>,
+    server_name: &str,
+    keepalive: Keepalive,
+) -> Result<Box<dyn Stream>, String> {
+    within(target, secured(target, tls, server_name, keepalive)).await
+}
+
+async fn within<T>(target: &Target, opened: impl Future<Output = io::Result<T>>) -> Result<T, String> {
+    let opened = match timeout(CONNECT_TIMEOUT, opened).await {
         Ok(opened) => opened,
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     };
@@ -104,10 +117,13 @@ async fn socket(target: &Target, keepalive: Keepalive) -> io::Result<Box<dyn Str
 
 async fn secured(
     target: &Target,
-    stream: Box<dyn Stream>,
-    config: Arc<ClientConfig>,
+    tls: Option<Arc<ClientConfig>>,
+    server_name: &str,
+    keepalive: Keepalive,
 ) -> io::Result<Box<dyn Stream>> {
-    let name = ServerName::try_from(target.server_name().to_owned()).map_err(io::Error::other)?;
+    let stream = socket(target, keepalive).await?;
+    let Some(config) = tls else { return Ok(stream) };
+    let name = ServerName::try_from(server_name.to_owned()).map_err(io::Error::other)?;
     let stream = TlsConnector::from(config).connect(name, stream).await?;
     if stream.get_ref().1.alpn_protocol() != Some(ALPN_H2) {
         return Err(io::Error::other("the server did not choose HTTP/2"));

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 pub const ALPN_H2: &[u8] = b"h2";
 
@@ -15,6 +16,8 @@ pub const ALPN_H2: &[u8] = b"h2";
 pub struct Certificates<'a> {
     /// Of the authorities that are trusted.
     pub roots: &'a [u8],
+    /// Any certificate is taken: the channel is secret, and its other end may be anybody.
+    pub unchecked: bool,
     /// Key and chain of the client, where the server asks for them; both or none.
     pub identity: Option<(&'a [u8], &'a [u8])>,
 }
@@ -36,14 +39,18 @@ impl std::error::Error for TlsError {}
 /// # Errors
 /// PEM that cannot be read, no root certificate, or a key that does not go with its chain.
 pub fn config(certificates: Certificates<'_>) -> Result<Arc<ClientConfig>, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for root in chain(certificates.roots, "root_certificates")? {
-        roots.add(root).map_err(|error| TlsError(format!("root_certificates: {error}")))?;
-    }
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError(error.to_string()))?
-        .with_root_certificates(roots);
+        .map_err(|error| TlsError(error.to_string()))?;
+    let builder = if certificates.unchecked {
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Unchecked(ring::default_provider())))
+    } else {
+        let mut roots = RootCertStore::empty();
+        for root in chain(certificates.roots, "root_certificates")? {
+            roots.add(root).map_err(|error| TlsError(format!("root_certificates: {error}")))?;
+        }
+        builder.with_root_certificates(roots)
+    };
     let mut config = match certificates.identity {
         None => builder.with_no_client_auth(),
         Some((key, certificate_chain)) => {
@@ -56,6 +63,45 @@ pub fn config(certificates: Certificates<'_>) -> Result<Arc<ClientConfig>, TlsEr
     };
     config.alpn_protocols = vec![ALPN_H2.to_vec()];
     Ok(Arc::new(config))
+}
+
+/// Takes any certificate whose key its bearer has.
+#[derive(Debug)]
+struct Unchecked(CryptoProvider);
+
+impl ServerCertVerifier for Unchecked {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 fn chain(pem: &[u8], of: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -1,144 +1,155 @@
-//! One connection of a run, made anew when it is lost; its workers share it.
+//! One connection of a run, made anew when it is lost or its server goes away; and the calls that wait for it.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use h2::client::{Connection, SendRequest};
-use tokio::sync::Mutex;
-use tokio::task::{AbortHandle, spawn_local};
+use tokio::sync::Notify;
+use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
 
-use super::plan::Plan;
+use super::call::Key;
+use super::http2::connection::Connection;
+use super::pool::Pool;
+use super::wire::Wire;
 use crate::client::backoff::Backoff;
-use crate::client::connect::{self, Stream};
-use crate::client::failure::{Code, Failure};
-use crate::client::keepalive;
-
-/// A way to send, and the connection that it belongs to.
-#[derive(Clone)]
-pub struct Sender {
-    pub requests: SendRequest<Bytes>,
-    /// Counted from 1.
-    connection: u64,
-}
+use crate::client::connect;
 
 pub struct Link {
-    plan: Arc<Plan>,
-    now: RefCell<Option<Sender>>,
+    /// The connection that new calls go out on.
+    now: RefCell<Option<Rc<Wire>>>,
+    /// Those that take no new calls, and still have some.
+    leaving: RefCell<Vec<Rc<Wire>>>,
     connections: Cell<u64>,
-    /// Calls whose answers are not there.
-    pub under_way: Cell<usize>,
-    /// Held by whoever connects; the others wait for what comes of it.
-    connecting: Mutex<Backoff>,
-    /// Attempts that failed, and why the last one did.
-    failed: Cell<u64>,
-    failure: RefCell<String>,
-    task: RefCell<Option<AbortHandle>>,
+    waiting: RefCell<VecDeque<Key>>,
+    /// A call waits, and there is no connection.
+    pub wanted: Notify,
 }
 
 impl Link {
-    /// # Errors
-    /// A sentence with the server's address.
-    pub async fn open(plan: Arc<Plan>) -> Result<Rc<Self>, String> {
-        let link = Rc::new(Self {
-            plan,
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
             now: RefCell::default(),
+            leaving: RefCell::default(),
             connections: Cell::new(0),
-            under_way: Cell::new(0),
-            connecting: Mutex::default(),
-            failed: Cell::new(0),
-            failure: RefCell::default(),
-            task: RefCell::default(),
-        });
-        link.connect().await?;
-        Ok(link)
+            waiting: RefCell::default(),
+            wanted: Notify::new(),
+        }
     }
 
-    /// A way to send, at once or once there is a connection again.
-    pub async fn sender(self: &Rc<Self>) -> Result<Sender, Failure> {
-        if let Some(sender) = self.current() {
-            return Ok(sender);
-        }
-        let failed = self.failed.get();
-        let mut backoff = self.connecting.lock().await;
-        if let Some(sender) = self.current() {
-            return Ok(sender);
-        }
-        // A call fails with the attempt that it waited for, and an attempt waits, so that calls do not fail in a tight loop.
-        if failed != self.failed.get() {
-            return Err(self.unavailable());
-        }
-        sleep(backoff.left(Instant::now())).await;
-        match self.connect().await {
-            Ok(sender) => {
-                backoff.reset();
-                Ok(sender)
+    /// Sends a call, at once or when it is its turn.
+    pub fn begin(&self, pool: &Pool, key: Key, now: Instant) {
+        let wire = self.now.borrow();
+        match &*wire {
+            Some(wire) if self.waiting.borrow().is_empty() && wire.connection.borrow().is_free() => {
+                pool.open(wire, key, now);
             }
-            Err(sentence) => {
-                backoff.failed(Instant::now());
-                self.failed.set(failed + 1);
-                *self.failure.borrow_mut() = sentence;
-                Err(self.unavailable())
-            }
+            _ => self.wait(key, wire.is_none()),
         }
     }
 
-    fn unavailable(&self) -> Failure {
-        Failure::new(Code::Unavailable, self.failure.borrow().clone())
+    fn wait(&self, key: Key, is_lost: bool) {
+        self.waiting.borrow_mut().push_back(key);
+        if is_lost {
+            self.wanted.notify_one();
+        }
     }
 
-    fn current(&self) -> Option<Sender> {
-        self.now.borrow().clone()
+    /// A call that the server has not looked at is sent again, behind those that wait.
+    pub fn begin_again(&self, key: Key) {
+        let is_lost = self.now.borrow().is_none();
+        self.wait(key, is_lost);
     }
 
-    /// Whether calls go out on another connection by now, or on none.
-    pub fn has_left(&self, sender: &Sender) -> bool {
-        self.now.borrow().as_ref().is_none_or(|now| now.connection != sender.connection)
+    /// Sends calls that wait for as long as a connection takes any.
+    pub fn go_on(&self, pool: &Pool, wire: &Rc<Wire>, now: Instant) {
+        while wire.connection.borrow().is_free() {
+            let next = self.waiting.borrow_mut().pop_front();
+            let Some(key) = next else { return };
+            // Some have met their deadline.
+            if pool.calls.borrow_mut().find(key).is_some() {
+                pool.open(wire, key, now);
+            }
+        }
     }
 
     /// The connection takes no more calls. Those under way on it go on.
-    pub fn leave(&self, sender: &Sender) {
-        if !self.has_left(sender) {
+    pub fn leave(&self, wire: &Rc<Wire>) {
+        let is_current = self.now.borrow().as_ref().is_some_and(|now| now.number == wire.number);
+        if is_current {
             self.now.take();
-        }
-    }
-
-    async fn connect(self: &Rc<Self>) -> Result<Sender, String> {
-        let Plan { target, tls, keepalive, connect_timeout, .. } = &*self.plan;
-        let opened = timeout(*connect_timeout, connect::open(target, tls.clone(), *keepalive)).await;
-        let (requests, connection) = opened.map_err(|_| {
-            format!("Could not connect to {} within {connect_timeout:?}.", target.authority())
-        })??;
-        let sender = Sender { requests, connection: self.connections.get() + 1 };
-        self.connections.set(sender.connection);
-        let task = spawn_local(Rc::clone(self).carry(sender.clone(), connection));
-        *self.task.borrow_mut() = Some(task.abort_handle());
-        *self.now.borrow_mut() = Some(sender.clone());
-        Ok(sender)
-    }
-
-    /// Moves the connection's bytes until it ends.
-    async fn carry(self: Rc<Self>, sender: Sender, mut connection: Connection<Box<dyn Stream>, Bytes>) {
-        match connection.ping_pong() {
-            None => drop(connection.await),
-            Some(pings) => {
-                tokio::select! {
-                    _ = connection => {}
-                    () = keepalive::watch(pings, self.plan.keepalive, || self.under_way.get() > 0) => {}
-                }
+            self.leaving.borrow_mut().push(Rc::clone(wire));
+            if !self.waiting.borrow().is_empty() {
+                self.wanted.notify_one();
             }
         }
-        self.leave(&sender);
     }
 
-    /// Closes the socket.
-    pub fn close(&self) {
-        self.now.take();
-        if let Some(task) = self.task.take() {
-            task.abort();
+    /// The connection is over, and has no call any more.
+    pub fn lose(&self, wire: &Rc<Wire>) {
+        self.leave(wire);
+        self.leaving.borrow_mut().retain(|each| each.number != wire.number);
+    }
+
+    /// The connection with this number.
+    pub fn find(&self, number: u64) -> Option<Rc<Wire>> {
+        let now = self.now.borrow();
+        let leaving = self.leaving.borrow();
+        now.iter().chain(leaving.iter()).find(|wire| wire.number == number).cloned()
+    }
+
+    fn is_lost(&self) -> bool {
+        self.now.borrow().is_none()
+    }
+
+    /// Connects, and has the server's settings.
+    ///
+    /// # Errors
+    /// A sentence with the server's address.
+    pub async fn connect(self: &Rc<Self>, pool: &Rc<Pool>) -> Result<(), String> {
+        let plan = &pool.plan;
+        let too_late =
+            || format!("Could not connect to {} within {:?}.", plan.target.authority(), plan.connect_timeout);
+        let server_name = plan.server_name.as_deref().unwrap_or_else(|| plan.target.server_name());
+        let stream = connect::stream(&plan.target, plan.tls.clone(), server_name, plan.keepalive);
+        let begun = Instant::now();
+        let stream = timeout(plan.connect_timeout, stream).await.map_err(|_| too_late())??;
+        self.connections.set(self.connections.get() + 1);
+        let wire = Rc::new(Wire::new(self.connections.get(), Connection::new(Rc::clone(&pool.head))));
+        spawn_local(Rc::clone(&wire).carry(Rc::clone(self), Rc::clone(pool), stream));
+        let left = plan.connect_timeout.saturating_sub(begun.elapsed());
+        if timeout(left, wire.ready()).await.is_err() {
+            wire.give_up("it has sent no settings");
+        }
+        if let Some(reason) = wire.reason() {
+            return Err(format!("Could not connect to {}: {reason}.", plan.target.authority()));
+        }
+        spawn_local(Rc::clone(&wire).keep_alive(plan.keepalive));
+        *self.now.borrow_mut() = Some(Rc::clone(&wire));
+        self.go_on(pool, &wire, Instant::now());
+        wire.wake();
+        Ok(())
+    }
+
+    /// Connects again whenever a call wants it. A call fails with the attempt that it waited for, and an attempt waits, so
+    /// that calls do not fail in a tight loop.
+    pub async fn keep_connected(self: Rc<Self>, pool: Rc<Pool>) {
+        let mut backoff = Backoff::default();
+        loop {
+            self.wanted.notified().await;
+            while self.is_lost() && !self.waiting.borrow().is_empty() {
+                sleep(backoff.left(Instant::now())).await;
+                match self.connect(&pool).await {
+                    Ok(()) => backoff.reset(),
+                    Err(sentence) => {
+                        backoff.failed(Instant::now());
+                        let waiting = self.waiting.take();
+                        pool.fail(&waiting, &sentence);
+                    }
+                }
+            }
         }
     }
 }

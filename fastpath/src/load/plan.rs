@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::HeaderMap;
+use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Uri};
 use tokio_rustls::rustls::ClientConfig;
 
+use super::body::Message;
+use super::http2::head::Head;
+use super::message::Part;
 use super::schedule::{Arrivals, Rate};
 use super::workers::{self, Workers};
 use crate::client::Target;
-use crate::client::call::framed;
+use crate::client::call::{AGENT, framed};
 use crate::client::keepalive::Keepalive;
 use crate::grpc::Encoding;
 use crate::grpc::frame::PREFIX_BYTES;
@@ -32,7 +34,7 @@ pub enum Stop {
 }
 
 /// The starts of calls; none: each worker's next call follows its last.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Pace {
     pub rate: Rate,
     pub arrivals: Arrivals,
@@ -40,20 +42,47 @@ pub struct Pace {
     pub unbounded: bool,
 }
 
+/// How calls that stream go about it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Streams {
+    /// A call sends any number of messages, and may be answered with any number.
+    pub requests: bool,
+    pub answers: bool,
+    /// Between the messages that a call sends; none: they go out at once.
+    pub interval: Option<Duration>,
+    /// After which a call sends no more; or is cancelled with the next answer, where it sends one message.
+    pub call_duration: Option<Duration>,
+    /// As many messages are sent; or received before the call is cancelled. 0: all.
+    pub call_count: u64,
+    /// Messages are made for each time that one is sent, and not for each call.
+    pub dynamic: bool,
+}
+
+/// A header's name, and what its value is made of.
+pub type Header = (String, Vec<Part>);
+
 #[derive(Clone)]
 pub struct Plan {
     pub target: Target,
     pub tls: Option<Arc<ClientConfig>>,
+    /// Whom the certificate must be made out to, where that is not whom the address names.
+    pub server_name: Option<String>,
     pub keepalive: Keepalive,
     pub connect_timeout: Duration,
     /// The method, with scheme and authority.
     pub uri: Uri,
-    /// Each behind its prefix, or the several of one call; the call with number n sends that at n modulo their count.
-    pub messages: Vec<Bytes>,
-    /// A call may be answered with any number of messages.
-    pub streams: bool,
-    /// In the same way as messages; one at least.
-    pub metadata: Vec<HeaderMap>,
+    /// Those of the call with number n are at n modulo their count.
+    pub messages: Vec<Vec<Message>>,
+    pub compressed: bool,
+    pub streams: Streams,
+    /// Of every call.
+    pub metadata: Vec<(String, Vec<u8>)>,
+    /// Of single calls, in the same way as messages; or none.
+    pub metadata_of_calls: Vec<Vec<Header>>,
+    /// What workers' names begin with.
+    pub name: String,
+    /// Of local time.
+    pub utc_offset_s: i64,
     /// Of one call, from when it is sent.
     pub timeout: Option<Duration>,
     pub max_receive_bytes: usize,
@@ -71,13 +100,15 @@ pub struct Plan {
     pub count_errors: bool,
     /// As many calls at most are reported each.
     pub most_details: usize,
+    /// The answer to one call in so many is kept to be looked at; 0: to none.
+    pub sample_every: u64,
 }
 
 impl Plan {
     /// # Errors
     /// A sentence that says what cannot be.
     pub fn checked(mut self) -> Result<Self, String> {
-        if self.messages.is_empty() || self.metadata.is_empty() {
+        if self.messages.iter().all(Vec::is_empty) && !self.streams.requests || self.messages.is_empty() {
             return Err("There is no message to send.".to_owned());
         }
         if !(1..=MOST_CONNECTIONS).contains(&self.connections) {
@@ -106,6 +137,27 @@ impl Plan {
         worker % self.connections % self.threads
     }
 
+    /// What the heads of all calls have in common.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        let text = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+        let path = self.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let authority = self.uri.authority().map_or("", Authority::as_str);
+        let mut fields = vec![
+            text(":path", path),
+            text(":authority", authority),
+            text("te", "trailers"),
+            text("content-type", "application/grpc"),
+            text("user-agent", AGENT),
+        ];
+        if self.compressed {
+            fields.push(text("grpc-encoding", "gzip"));
+            fields.push(text("grpc-accept-encoding", "identity,gzip"));
+        }
+        fields.extend(self.metadata.iter().cloned());
+        Head::new(self.tls.is_some(), &fields, self.timeout)
+    }
+
     /// The thread that makes a call with a schedule: each has as large a share of them as of the workers.
     #[must_use]
     pub fn thread_of_call(&self, number: u64) -> usize {
@@ -125,19 +177,6 @@ pub fn method(authority: &str, path: &str, tls: bool) -> Result<Uri, http::Error
     Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build()
 }
 
-/// What one call sends: each message behind its prefix.
-#[must_use]
-pub fn body(messages: &[Vec<u8>], compressed: bool) -> Bytes {
-    if let [only] = messages {
-        return message(only, compressed);
-    }
-    let mut out = BytesMut::new();
-    for each in messages {
-        out.extend_from_slice(&message(each, compressed));
-    }
-    out.freeze()
-}
-
 /// A message behind its prefix; compressed with gzip where that makes it smaller.
 #[must_use]
 pub fn message(message: &[u8], compressed: bool) -> Bytes {
@@ -148,10 +187,4 @@ pub fn message(message: &[u8], compressed: bool) -> Bytes {
     out.extend_from_slice(&u32::try_from(packed.len()).unwrap_or(u32::MAX).to_be_bytes());
     out.extend_from_slice(&packed);
     out.freeze()
-}
-
-/// What a call must say of a message that may be compressed.
-pub fn announce_compression(headers: &mut HeaderMap) {
-    headers.insert("grpc-encoding", HeaderValue::from_static("gzip"));
-    headers.insert("grpc-accept-encoding", HeaderValue::from_static("identity,gzip"));
 }

@@ -6,6 +6,8 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::plan::Plan;
@@ -35,6 +37,26 @@ pub struct Shared {
     pub next: AtomicU64,
     pub settled: AtomicU64,
     pub failed: AtomicU64,
+    samples: Mutex<Vec<Sample>>,
+}
+
+/// The answer to a call, as far as it is looked at.
+#[derive(Debug)]
+pub struct Sample {
+    pub number: u64,
+    pub messages: Vec<Bytes>,
+}
+
+/// Samples that nobody has taken; more are not kept.
+const MOST_SAMPLES: usize = 10_000;
+
+impl Shared {
+    pub fn sample(&self, sample: Sample) {
+        let mut samples = self.samples.lock();
+        if samples.len() < MOST_SAMPLES {
+            samples.push(sample);
+        }
+    }
 }
 
 /// A run under way.
@@ -43,6 +65,17 @@ pub struct Running {
     shared: Arc<Shared>,
     phase: watch::Sender<Phase>,
     threads: Vec<JoinHandle<Option<Result<Told, String>>>>,
+}
+
+/// Gives the answers that are sampled, also once the run is over.
+pub struct Samples(Arc<Shared>);
+
+impl Samples {
+    /// Those since the last time.
+    #[must_use]
+    pub fn take(&self) -> Vec<Sample> {
+        std::mem::take(&mut self.0.samples.lock())
+    }
 }
 
 /// A run that is over.
@@ -94,6 +127,11 @@ impl Running {
     #[must_use]
     pub fn counts(&self) -> (u64, u64) {
         (self.shared.settled.load(Ordering::Relaxed), self.shared.failed.load(Ordering::Relaxed))
+    }
+
+    #[must_use]
+    pub fn samples(&self) -> Samples {
+        Samples(Arc::clone(&self.shared))
     }
 
     #[must_use]

@@ -1,7 +1,10 @@
 //! When calls start: offsets from the start of a run, which nothing that happens in it can move.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use super::random::SplitMix;
 
 /// How starts lie in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +28,7 @@ impl FromStr for Arrivals {
 }
 
 /// Calls a second over time, each in seconds from the start.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Rate {
     Constant(f64),
     /// `start`, and `step` more (or less) every `every_s`.
@@ -35,6 +38,8 @@ pub enum Rate {
         every_s: f64,
         then: Then,
     },
+    /// None: the starts themselves, ascending.
+    Trace(Arc<[Duration]>),
 }
 
 /// What steps end in.
@@ -53,6 +58,7 @@ impl Rate {
     fn at(&self, s: f64) -> (f64, f64) {
         let (start, step, every_s, then) = match *self {
             Self::Constant(rate) => return (rate, f64::INFINITY),
+            Self::Trace(_) => return (0.0, f64::INFINITY),
             Self::Steps { start, step, every_s, then } => (start, step, every_s, then),
         };
         // A time that is a step's end up to rounding is the next one's.
@@ -85,6 +91,8 @@ pub struct Schedule {
     /// The place of the next start among the calls that are due: whole numbers where they are uniform.
     place: f64,
     next_s: Option<f64>,
+    /// Starts of a trace that were given.
+    traced: usize,
     random: SplitMix,
 }
 
@@ -103,7 +111,8 @@ impl Schedule {
             before: 0.0,
             place: 0.0,
             next_s: None,
-            random: SplitMix(1),
+            traced: 0,
+            random: SplitMix::new(1),
         };
         schedule.next_s = schedule.placed();
         schedule
@@ -112,6 +121,10 @@ impl Schedule {
     /// The start that `next` gives next.
     #[must_use]
     pub fn peek(&self) -> Option<Duration> {
+        if let Rate::Trace(starts) = &self.rate {
+            let next = starts.get(self.traced).copied();
+            return next.filter(|start| start.as_secs_f64() < self.end_s);
+        }
         self.next_s.map(Duration::from_secs_f64)
     }
 
@@ -139,28 +152,16 @@ impl Iterator for Schedule {
 
     fn next(&mut self) -> Option<Duration> {
         let start = self.peek()?;
+        if matches!(self.rate, Rate::Trace(_)) {
+            self.traced += 1;
+            return Some(start);
+        }
         self.place += match self.arrivals {
             Arrivals::Uniform => 1.0,
             Arrivals::Poisson => -(1.0 - self.random.unit()).ln(),
         };
         self.next_s = self.placed();
         Some(start)
-    }
-}
-
-/// Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators (2014).
-#[derive(Debug)]
-struct SplitMix(u64);
-
-impl SplitMix {
-    /// From 0 to below 1.
-    fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^= bits >> 31;
-        (bits >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 
@@ -221,6 +222,16 @@ mod tests {
         // 2 in the first second, 4/2 + 10/2 in the next.
         let counts: Vec<_> = (0..3).map(|s| in_second(&starts, f64::from(s))).collect();
         assert_eq!(counts, [2, 7, 10]);
+    }
+
+    #[test]
+    fn the_starts_of_a_trace_are_those_in_it_up_to_the_end() {
+        let starts = [0, 5, 5, 70].map(Duration::from_millis);
+        let trace = || Rate::Trace(starts.into());
+        let all: Vec<_> = Schedule::new(trace(), Arrivals::Poisson, None).collect();
+        assert_eq!(all, starts);
+        let end = Some(Duration::from_millis(70));
+        assert_eq!(Schedule::new(trace(), Arrivals::Uniform, end).count(), 3);
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub struct Tally {
     pub details: Vec<Detail>,
     most_details: usize,
     count_errors: bool,
+    /// What others were told: calls, and those that failed.
+    published: (u64, u64),
 }
 
 impl Tally {
@@ -85,6 +87,7 @@ impl Tally {
             details: Vec::new(),
             most_details,
             count_errors,
+            published: (0, 0),
         })
     }
 
@@ -92,6 +95,14 @@ impl Tally {
     #[must_use]
     pub fn count(&self) -> u64 {
         self.codes.iter().sum()
+    }
+
+    /// Calls that are over since the last time, and those that failed.
+    pub fn unpublished(&mut self) -> (u64, u64) {
+        let [ok, failed @ ..] = &self.codes;
+        let failed: u64 = failed.iter().sum();
+        let before = std::mem::replace(&mut self.published, (ok + failed, failed));
+        (ok + failed - before.0, failed - before.1)
     }
 
     pub fn sent(&mut self, lag: Duration) {

@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
-
-use super::plan::{self, Pace, Plan, Stop};
+use super::body::Message;
+use super::message::{Form, Part, Value};
+use super::plan::{self, Pace, Plan, Stop, Streams};
 use super::run::{Ended, Outcome, Running};
 use super::schedule::{Arrivals, Rate};
 use super::test_server::{Answers, TestServer};
@@ -20,9 +20,14 @@ fn plan(address: &str) -> Plan {
         keepalive: Keepalive::default(),
         connect_timeout: Duration::from_secs(5),
         uri: plan::method(address, "/a.B/C", false).unwrap(),
-        messages: vec![plan::message(b"one", false), plan::message(b"two", false)],
-        streams: false,
-        metadata: vec![HeaderMap::new()],
+        server_name: None,
+        messages: vec![vec![fixed(b"one")], vec![fixed(b"two")]],
+        compressed: false,
+        streams: Streams::default(),
+        metadata: Vec::new(),
+        metadata_of_calls: Vec::new(),
+        name: String::new(),
+        utc_offset_s: 0,
         timeout: Some(Duration::from_secs(20)),
         max_receive_bytes: 1 << 20,
         connections: 3,
@@ -35,7 +40,12 @@ fn plan(address: &str) -> Plan {
         skip_first: 0,
         count_errors: false,
         most_details: 100,
+        sample_every: 0,
     }
+}
+
+fn fixed(message: &[u8]) -> Message {
+    Message::Fixed(plan::message(message, false))
 }
 
 fn run(server: &TestServer, change: impl FnOnce(&mut Plan)) -> Outcome {
@@ -57,12 +67,50 @@ fn as_many_calls_are_made_as_are_asked_for_and_each_answer_counts() {
 fn a_stream_counts_all_that_it_is_answered_with() {
     let server = TestServer::start(Answers::Message(11));
     let outcome = run(&server, |plan| {
-        (plan.streams, plan.total) = (true, 40);
-        plan.messages = vec![plan::body(&[b"one".to_vec(), b"two".to_vec()], false)];
+        (plan.streams.answers, plan.streams.requests, plan.total) = (true, true, 40);
+        plan.messages = vec![vec![fixed(b"one"), fixed(b"two")]];
     });
     assert_eq!((outcome.tally.codes[0], outcome.tally.answer_bytes), (40, 440));
     let refusing = TestServer::start(Answers::Status("8"));
-    assert_eq!(run(&refusing, |plan| plan.streams = true).tally.codes[8], 500);
+    assert_eq!(run(&refusing, |plan| plan.streams.answers = true).tally.codes[8], 500);
+}
+
+#[test]
+fn answers_are_kept_of_one_call_in_so_many() {
+    let server = TestServer::start(Answers::Message(11));
+    let mut asked = plan(&server.address.to_string());
+    (asked.total, asked.sample_every) = (100, 10);
+    let running = Running::start(asked).unwrap();
+    let samples = running.samples();
+    running.wait().unwrap();
+    let mut numbers: Vec<_> =
+        samples.take().iter().map(|sample| (sample.number, sample.messages[0].len())).collect();
+    numbers.sort_unstable();
+    assert!(numbers.into_iter().eq((0..10).map(|tenth| (10 * tenth, 11))));
+    assert!(samples.take().is_empty());
+}
+
+#[test]
+fn messages_with_holes_are_sent_and_answered() {
+    let server = TestServer::start(Answers::Message(1));
+    let outcome = run(&server, |plan| {
+        let number = Part::Hole(Value::RequestNumber, Form::Text);
+        plan.messages = vec![vec![Message::Made(vec![number.clone()])]];
+        plan.metadata_of_calls = vec![vec![("number".to_owned(), vec![number])]];
+    });
+    assert_eq!(outcome.tally.codes[0], 500);
+}
+
+#[test]
+fn calls_of_a_trace_are_due_when_it_says() {
+    let server = TestServer::start(Answers::Message(1));
+    let starts = [0, 0, 60, 120].map(Duration::from_millis);
+    let outcome = run(&server, |plan| {
+        let rate = Rate::Trace(starts.into());
+        plan.pace = Some(Pace { rate, arrivals: Arrivals::Uniform, unbounded: true });
+    });
+    assert_eq!((outcome.ended, outcome.tally.codes[0]), (Ended::Finished, 4));
+    assert!(outcome.took >= Duration::from_millis(120), "{:?}", outcome.took);
 }
 
 #[test]
@@ -78,7 +126,7 @@ fn calls_with_a_rate_are_all_made_by_schedule_with_and_without_a_bound_on_those_
     let server = TestServer::start(Answers::Message(1));
     for unbounded in [false, true] {
         let pace = Pace { rate: Rate::Constant(1_000.0), arrivals: Arrivals::Poisson, unbounded };
-        let outcome = run(&server, |plan| plan.pace = Some(pace));
+        let outcome = run(&server, |plan| plan.pace = Some(pace.clone()));
         assert_eq!((outcome.ended, outcome.tally.codes[0], outcome.tally.unsent), (Ended::Finished, 500, 0));
         assert_eq!(outcome.tally.lag_ns.len(), 500);
         // 500 exponential distances of a millisecond.

@@ -136,9 +136,15 @@ impl Metrics {
         );
         page.sample("penstock_process_load_ratio", &[], self.load_ratio(now));
         page.family(
+            "penstock_process_cpu_seconds_total",
+            "counter",
+            "User and system CPU time of the process.",
+        );
+        page.sample("penstock_process_cpu_seconds_total", &[], process_load::cpu_time().as_secs_f64());
+        page.family(
             "penstock_unrouted_requests_total",
             "counter",
-            "CallCounts answered before a model version was found, by gRPC code.",
+            "Calls answered before a model version was found, by gRPC code.",
         );
         for code in Code::ALL {
             let count = counter::of(&self.unrouted, code).get();

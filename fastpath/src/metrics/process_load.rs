@@ -112,8 +112,9 @@ impl ProcessLoad {
     }
 }
 
-/// Of all threads of this process.
-fn cpu_time() -> Duration {
+/// User and system time of all threads of this process.
+#[must_use]
+pub fn cpu_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 

@@ -90,7 +90,8 @@ impl PyChannel {
         let tls = match root_certificates {
             None => None,
             Some(roots) => {
-                let certificates = Certificates { roots, identity: private_key.zip(certificate_chain) };
+                let identity = private_key.zip(certificate_chain);
+                let certificates = Certificates { roots, unchecked: false, identity };
                 let config = tls::config(certificates);
                 Some(config.map_err(|error| PyValueError::new_err(error.to_string()))?)
             }

@@ -22,6 +22,7 @@ mod http_reply;
 mod infer_call;
 mod load;
 mod load_outcome;
+mod load_parts;
 mod loop_end;
 mod many_calls;
 mod memory;

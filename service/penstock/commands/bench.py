@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from penstock.commands import bench_curve
 from penstock.errors import ConfigError
 from penstock.load import config_file, formats
 from penstock.load.messages import reported_data, reported_metadata
-from penstock.load.options import FIELDS, Options, checked, read
+from penstock.load.options import ENDLESS, FIELDS, Options, checked, read
 from penstock.load.report import Report, reported_options
 from penstock.load.run import Watcher
 from penstock.load.run import run as run_load
@@ -41,27 +42,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own.add_argument(
         "--arrivals",
         choices=("uniform", "poisson"),
-        default="uniform",
-        help="how the starts of calls with a rate lie in time (default: %(default)s)",
+        help="how the starts of calls with a rate lie in time (default: uniform; of a curve: poisson)",
     )
     own.add_argument(
         "--diagnostics",
         action="store_true",
         help="print on stderr, as JSON: higher percentiles, bytes, how late calls were sent, the load's own CPU time",
     )
+    bench_curve.add_arguments(own)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit code 0 with a report, whatever the server answered."""
+    """Exit code 0 with a report, whatever the server answered; 1 where answers are not those that are expected."""
     options = asked(args)
+    if args.curve:
+        return bench_curve.run(options, args)
     before_s = time.process_time()
     with _watcher(options, sys.stderr) as watch:
-        report = run_load(options, args.arrivals, watch)
+        report = run_load(options, args.arrivals or "uniform", watch)
     cpu_s = time.process_time() - before_s
     reported = reported_options(options, reported_data(options), reported_metadata(options))
     _write(options, report, reported)
     if args.diagnostics:
         sys.stderr.write(json.dumps(_diagnostics(report, cpu_s)) + "\n")
+    if report.check and report.check.mismatches:
+        check = report.check
+        sys.stderr.write(
+            f"penstock: {check.mismatches} of {check.compared} answers are not as expected, first {check.first[0]}\n"
+        )
+        return 1
     return 0
 
 
@@ -72,7 +81,10 @@ def asked(args: argparse.Namespace) -> Options:
         given = getattr(args, field.name)
         if given is not None:
             values[field.name] = read(name, given, "HOST" if name == "host" else f"--{name}")
-    return checked(Options(**values))
+    if values.get("load_schedule") == "trace":
+        # All of it, unless less is asked for.
+        values.setdefault("total", ENDLESS)
+    return checked(Options(**(bench_curve.completed(values) if args.curve else values)))
 
 
 def _write(options: Options, report: Report, reported: dict[str, Any]) -> None:
@@ -95,6 +107,7 @@ def _diagnostics(report: Report, cpu_s: float) -> dict[str, Any]:
         "answer_bytes": outcome.answer_bytes,
         "due_but_not_sent": outcome.unsent,
         "generator_cpu_us_per_call": cpu_s * 1e6 / report.count if report.count else None,
+        "content_check": report.check.told() if report.check else None,
     }
 
 

@@ -61,6 +61,7 @@ def as_json(report: Report, reported: dict[str, Any]) -> dict[str, Any]:
         ]
         or None,
         "details": calls,
+        **({"contentCheck": report.check.told()} if report.check else {}),
         **({"tags": options.tags} if options.tags else {}),
     }
 

@@ -1,12 +1,12 @@
-"""What is sent: messages and metadata, made before the run.
+"""What is sent: messages and metadata.
 
-Calls take messages in turn, and begin anew behind the last. Templates are expanded for the first 10,000 calls (fewer
-where messages are large); later calls send those again.
+Calls take messages in turn, and begin anew behind the last. Templates are filled in as calls go out
+(`message_program`); where that cannot be, they are expanded before the run for the first 10,000 calls (fewer where
+messages are large), and later calls send those again.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import sys
 from collections.abc import Mapping
@@ -18,8 +18,10 @@ from google.protobuf.internal.decoder import _DecodeVarint32  # type: ignore[att
 from google.protobuf.message import DecodeError
 
 from penstock.errors import ConfigError
+from penstock.load.message_program import NoProgramError, of_json, of_object
 from penstock.load.methods import Method
 from penstock.load.options import Options
+from penstock.load.parts import Group, Parts
 from penstock.load.templates import CallData, Template, json_of
 
 _T = TypeVar("_T")
@@ -29,42 +31,63 @@ MOST_EXPANDED = 10_000
 _MOST_EXPANDED_BYTES = 256 * 1024 * 1024
 
 
-def messages(options: Options, method: Method) -> list[list[bytes]]:
-    """Serialized requests of one call each, one call at least. Raises ConfigError.
+def messages(options: Options, method: Method) -> list[list[Parts]]:
+    """Programs of the requests of one call each, one call at least. Raises ConfigError.
 
-    A call that streams sends all of them, or as many as `--stream-call-count` says, beginning anew behind the last.
+    A call that streams sends all of them; the extension begins anew behind the last for `--stream-call-count`.
     """
     if options.binary or options.binary_file:
         name = "--binary-file" if options.binary_file else "--binary"
         content = _file(name, options.binary_file) if options.binary_file else sys.stdin.buffer.read()
-        return _by_call(_of_binary(name, content, method), options, method)
+        return _by_call([[each] for each in _of_binary(name, content, method)], method)
     where, text = _json_text(options)
     texts = _lines(text) if options.data_file.endswith(".jsonl") else _elements(text, where)
     templates = [Template(each, where) for each in texts]
-    if all(template.is_fixed for template in templates):
-        return _by_call([_of_json(text, where, method) for text in texts], options, method)
-    of_calls = _by_call(templates, options, method)
-    made: list[list[bytes]] = []
+    try:
+        return _by_call([_program(template, where, options, method) for template in templates], method)
+    except NoProgramError:
+        return _expanded(_by_call(templates, method), where, options, method)
+
+
+def _program(template: Template, where: str, options: Options, method: Method) -> Parts:
+    call = _call(options, method, 0)
+    # What is no message with a call's values is none with marks in their place.
+    one = _of_json(template.text(call), where, method)
+    if template.is_fixed:
+        return [one]
+
+    def serialized(text: str) -> bytes:
+        try:
+            return _of_json(text, where, method)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+
+    return of_json(template.pieces(call), serialized, method.descriptor.input_type)
+
+
+def _expanded(
+    of_calls: list[list[Template]], where: str, options: Options, method: Method
+) -> list[list[Parts]]:
+    made: list[list[Parts]] = []
     size = 0
     for number in range(min(options.total, MOST_EXPANDED)):
         call = _call(options, method, number)
-        made.append([_of_json(each.text(call), where, method) for each in of_calls[number % len(of_calls)]])
-        size += sum(map(len, made[-1]))
+        texts = [template.text(call) for template in of_calls[number % len(of_calls)]]
+        contents = [_of_json(text, where, method) for text in texts]
+        made.append([[content] for content in contents])
+        size += sum(map(len, contents))
         if size > _MOST_EXPANDED_BYTES and len(made) % len(of_calls) == 0:
             break
     return made
 
 
-def _by_call(each: list[_T], options: Options, method: Method) -> list[list[_T]]:
+def _by_call(each: list[_T], method: Method) -> list[list[_T]]:
     """What each call sends, of all that there is to send."""
-    if not method.descriptor.client_streaming:
-        return [[one] for one in each]
-    count = options.stream_call_count or len(each)
-    return [[each[place % len(each)] for place in range(count)]]
+    return [each] if method.descriptor.client_streaming else [[one] for one in each]
 
 
-def metadata(options: Options, method: Method) -> list[list[tuple[str, str]]]:
-    """The same for metadata."""
+def metadata(options: Options, method: Method) -> list[list[tuple[str, Parts]]]:
+    """The same for metadata; of every call where there is one of it."""
     if options.metadata_file:
         where, text = (
             "--metadata-file",
@@ -73,12 +96,17 @@ def metadata(options: Options, method: Method) -> list[list[tuple[str, str]]]:
     elif options.metadata:
         where, text = "--metadata", json_of(options.metadata)
     else:
-        return [[]]
+        return []
     template = Template(text, where)
+    call = _call(options, method, 0)
+    first = _pairs(template.text(call), where)
     if template.is_fixed:
-        return [_pairs(text, where)]
-    calls = min(options.total, MOST_EXPANDED)
-    return [_pairs(template.text(_call(options, method, number)), where) for number in range(calls)]
+        return [first]
+    try:
+        return [[(name, _header(name, parts)) for name, parts in of_object(template.pieces(call))]]
+    except NoProgramError:
+        calls = range(min(options.total, MOST_EXPANDED))
+        return [_pairs(template.text(_call(options, method, number)), where) for number in calls]
 
 
 def reported_metadata(options: Options) -> Mapping[str, str] | None:
@@ -182,16 +210,16 @@ def _delimited(content: bytes) -> list[bytes]:
     return parts
 
 
-def _pairs(text: str, where: str) -> list[tuple[str, str]]:
+def _pairs(text: str, where: str) -> list[tuple[str, Parts]]:
     try:
         found = json.loads(text)
     except ValueError as error:
         raise ConfigError(f"{where}: found {text!r}, allowed: JSON ({error})") from None
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise ConfigError(f"{where}: allowed: a JSON object of texts")
-    return [(name, _header(name, value)) for name, value in found.items()]
+    return [(name, _header(name, [value.encode()])) for name, value in found.items()]
 
 
-def _header(name: str, value: str) -> str:
+def _header(name: str, parts: Parts) -> Parts:
     """Binary metadata travels as base64."""
-    return base64.b64encode(value.encode()).decode() if name.lower().endswith("-bin") else value
+    return [Group("as_base64", parts)] if name.lower().endswith("-bin") else parts

@@ -1,12 +1,14 @@
 """What ghz can be asked for, each option declared once: for the command line, for configuration files and for reports.
 
-Names, short names and defaults are those of ghz 0.93. Durations are in nanoseconds.
+Names, short names and defaults are those of ghz 0.93; those of a trace and of expected answers are not ghz's.
+Durations are in nanoseconds.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -41,6 +43,26 @@ def _count(value: Any) -> int:
     if not 0 <= number <= ENDLESS:
         raise ValueError(f"found {number}, allowed: 0 to {ENDLESS}")
     return number
+
+
+def _factor(value: Any) -> float:
+    try:
+        factor = float(value)
+    except (TypeError, ValueError):
+        factor = math.nan
+    if not 0 < factor < math.inf:
+        raise ValueError(f"found {value!r}, allowed: a number above 0")
+    return factor
+
+
+def _share(value: Any) -> float:
+    try:
+        share = float(value)
+    except (TypeError, ValueError):
+        share = math.nan
+    if not 0 <= share < 1:
+        raise ValueError(f"found {value!r}, allowed: 0 to below 1")
+    return share
 
 
 def _switch(value: Any) -> bool:
@@ -121,7 +143,12 @@ class Options:
         False, _switch, "begin calls when they are due, however many are under way", name="async"
     )
     rps: int = _option(0, _count, "calls a second (default: as fast as they are answered)", short="r")
-    load_schedule: str = _option("const", _one_of(*SCHEDULES), "how the rate changes: const, step or line")
+    load_schedule: str = _option(
+        "const", _one_of(*SCHEDULES, "trace"), "how the rate changes: const, step or line; or trace"
+    )
+    load_trace: str = _option("", _text, "for trace: a file with the times of calls")
+    load_trace_column: str = _option("", _text, "the column of the times, where the file is CSV")
+    load_trace_speed: float = _option(1.0, _factor, "replay a trace so many times as fast as it was")
     load_start: int = _option(0, _count, "the rate at first, for step and line")
     load_step: int = _option(0, _number, "what each step, or each second of a line, adds to the rate")
     load_end: int = _option(0, _count, "the rate at the end, for step and line")
@@ -159,6 +186,16 @@ class Options:
     stream_call_duration: int = _option(0, _duration, "after which a stream is closed")
     stream_call_count: int = _option(0, _count, "messages after which a stream is closed")
     stream_dynamic_messages: bool = _option(False, _switch, "templates for each message of a stream")
+    expect: str = _option(
+        "", _text, "a file of the messages that calls are answered with, in the order of the data"
+    )
+    expect_every: int = _option(100, _count, "compare the answer to one call in so many")
+    expect_tolerance: float = _option(
+        1e-5, _share, "by how much of the larger one floats may differ; 0: not at all"
+    )
+    expect_ignore: tuple[str, ...] = _option(
+        (), _names, "fields that are not compared, with commas, such as id"
+    )
     reflect_metadata: Mapping[str, str] | None = _option(None, _pairs, "metadata for server reflection alone")
     output: str = _option("", _text, "the file to write (default: standard output)", short="o")
     format: str = _option("summary", _one_of(*FORMATS), "one of " + ", ".join(FORMATS), short="O")
@@ -180,12 +217,7 @@ FIELDS = {
 }
 # What cannot be had, and why; not refused where it asks for nothing.
 _REFUSED = {
-    "skipTLS": "the server's certificate is always checked; give --cacert",
-    "cname": "the certificate must bear the name in the server's address",
     "lb-strategy": "all connections go to the address given",
-    "stream-interval": "the messages of a stream are sent at once",
-    "stream-call-duration": "a stream is closed behind its last message; give --stream-call-count",
-    "stream-dynamic-messages": "templates are expanded once for each call",
     "debug": "there is no log of single calls; -O csv or -O json has each call",
 }
 
@@ -223,6 +255,10 @@ def _check_amounts(options: Options) -> None:
         )
     for what in ("load", "concurrency"):
         _check_schedule(options, what)
+    if (options.load_schedule == "trace") != bool(options.load_trace):
+        raise ConfigError("--load-schedule trace and --load-trace go together")
+    if options.expect and options.expect_every == 0:
+        raise ConfigError("--expect-every: found 0, allowed: 1 and more")
     bounded = not (options.duration or options.max_duration)
     if bounded and options.total == 0:
         raise ConfigError("--total: found 0, allowed: 1 call at least")
@@ -232,7 +268,7 @@ def _check_amounts(options: Options) -> None:
 
 def _check_schedule(options: Options, what: str) -> None:
     schedule = getattr(options, f"{what}_schedule")
-    if schedule == "const":
+    if schedule in ("const", "trace"):
         return
     start, end, step = (getattr(options, f"{what}_{part}") for part in ("start", "end", "step"))
     if start in (0, end):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +30,21 @@ def tls_of(cacert: str, cert: str, key: str) -> Tls:
     return Tls(read["--cacert"], read["--key"], read["--cert"])
 
 
-def of_server(
-    call: str, address: str, tls: Tls | None, metadata: Iterable[tuple[str, str]], timeout_s: float
-) -> Method:
-    """The method as the server at `address` declares it. Raises MethodError."""
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How a server is reached; its certificate bears the name `cname`, or is not looked at."""
+
+    address: str
+    tls: Tls | None
+    cname: str
+    unchecked: bool
+
+
+def of_server(call: str, reached: Reached, metadata: Iterable[tuple[str, str]], timeout_s: float) -> Method:
+    """The method as the server declares it. Raises MethodError."""
     service, _ = split(call)
-    with _channel(address, tls) as channel:
+    address = reached.address
+    with _channel(reached, timeout_s) as channel:
         for last, reflection in enumerate(_SERVICES, 1):
             try:
                 files = _files(_Asked(channel, reflection, tuple(metadata), timeout_s), service)
@@ -49,11 +61,40 @@ def _told(address: str, error: Any) -> str:
     return f"{address} was asked by reflection: {error.code().name}: {error.details()}"
 
 
-def _channel(address: str, tls: Tls | None) -> grpc.Channel:
+def _channel(reached: Reached, timeout_s: float) -> grpc.Channel:
+    tls = reached.tls
     if tls is None:
-        return grpc.insecure_channel(address)
-    credentials = grpc.ssl_channel_credentials(tls.root_certificates, tls.private_key, tls.certificate_chain)
-    return grpc.secure_channel(address, credentials)
+        return grpc.insecure_channel(reached.address)
+    roots, name = tls.root_certificates, reached.cname
+    if reached.unchecked:
+        roots, name = _shown(reached, timeout_s)
+    credentials = grpc.ssl_channel_credentials(roots, tls.private_key, tls.certificate_chain)
+    options = [("grpc.ssl_target_name_override", name)] if name else None
+    return grpc.secure_channel(reached.address, credentials, options)
+
+
+def _shown(reached: Reached, timeout_s: float) -> tuple[bytes, str]:
+    """The certificate that the server shows, and a name in it: grpc trusts nobody unasked. Raises MethodError."""
+    host, _, port = reached.address.rpartition(":")
+    try:
+        pem = ssl.get_server_certificate((host, int(port)), timeout=timeout_s)
+        context = ssl.create_default_context(cadata=pem)
+        context.check_hostname = False
+        # It need not be its own authority's.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        with (
+            socket.create_connection((host, int(port)), timeout_s) as plain,
+            context.wrap_socket(plain, server_hostname=reached.cname or host) as secured,
+        ):
+            shown = secured.getpeercert() or {}
+    except (OSError, ValueError) as error:
+        raise MethodError(
+            f"{reached.address} cannot be asked by reflection, which needs a certificate that is valid now: {error}"
+        ) from None
+    names = [
+        value for kind, value in map(tuple, shown.get("subjectAltName", ())) if kind in ("DNS", "IP Address")
+    ]
+    return pem.encode(), str(names[0]) if names else host
 
 
 class _Asked:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock._fastpath import LoadOutcome
+from penstock.load.content_check import Check
 from penstock.load.options import ENDLESS, Options
 
 PERCENTAGES = (10, 25, 50, 75, 90, 95, 99)
@@ -41,9 +42,12 @@ class Detail:
 class Report:
     """One run. Latencies are in nanoseconds; those of failed calls count where `--count-errors` says so."""
 
-    def __init__(self, options: Options, outcome: LoadOutcome, started_ns: int) -> None:
+    def __init__(
+        self, options: Options, outcome: LoadOutcome, started_ns: int, check: Check | None = None
+    ) -> None:
         self.options = options
         self.outcome = outcome
+        self.check = check
         self.date_ns = time.time_ns()
         self._started_ns = started_ns
         self._errors = [
@@ -150,6 +154,9 @@ def reported_options(options: Options, data: Any, metadata: Mapping[str, str] | 
         "cacert": options.cacert,
         "cert": options.cert,
         "key": options.key,
+        "cname": options.cname,
+        "skipTLS": options.skip_tls,
+        "load-trace": options.load_trace,
         "authority": options.authority,
         "rps": options.rps,
         "concurrency": options.concurrency,

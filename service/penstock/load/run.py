@@ -5,18 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from penstock import _fastpath
+from penstock._fastpath import LoadOutcome
 from penstock.channel import Tls
-from penstock.errors import ConfigError, PenstockError
+from penstock.errors import PenstockError
 from penstock.fast_transport import grpc_root_certificates
-from penstock.load import methods, reflected
+from penstock.load import content_check, methods, reflected
+from penstock.load.content_check import Check
 from penstock.load.messages import messages, metadata
 from penstock.load.methods import Method
 from penstock.load.options import Options
+from penstock.load.parts import Parts
 from penstock.load.report import DETAILED, MOST_DETAILS, Report, reported_total
+from penstock.load.trace import starts_s
 
 Arrivals: TypeAlias = Literal["uniform", "poisson"]
 # Told the calls that are over, those that failed, and the seconds since the start.
@@ -37,7 +42,9 @@ class Server:
 
     target: str
     authority: str | None
+    certificate_name: str | None
     root_certificates: bytes | None
+    unchecked: bool
     private_key: bytes | None
     certificate_chain: bytes | None
     connect_timeout_s: float
@@ -46,15 +53,29 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class Streams:
+    """How calls that stream go about it; `call_count` 0: all messages."""
+
+    requests: bool
+    answers: bool
+    interval_s: float | None
+    call_duration_s: float | None
+    call_count: int
+    dynamic: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Calls:
     """What is sent."""
 
     path: str
-    messages: list[list[bytes]]
-    streams: bool
-    metadata: list[list[tuple[str, str]]]
+    messages: list[list[Parts]]
+    streams: Streams
+    metadata: list[list[tuple[str, Parts]]]
     timeout_s: float | None
     compressed: bool
+    name: str
+    utc_offset_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +97,7 @@ class Amount:
     threads: int
     workers: Steps
     rate: Steps | None
+    trace: list[float] | None
     arrivals: Arrivals
     unbounded: bool
     total: int
@@ -84,6 +106,15 @@ class Amount:
     skip_first: int
     count_errors: bool
     most_details: int
+    sample_every: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What calls send, and where to."""
+
+    server: Server
+    calls: Calls
 
 
 def found_method(options: Options) -> Method:
@@ -94,25 +125,48 @@ def found_method(options: Options) -> Method:
         return methods.of_protoset(options.call, Path(options.protoset))
     asked = (options.reflect_metadata or {}).items()
     timeout_s = _seconds(options.connect_timeout) or 10.0
-    return reflected.of_server(options.call, _address(options), _tls(options), asked, timeout_s)
+    reached = reflected.Reached(_address(options), _tls(options), options.cname, unchecked=options.skip_tls)
+    return reflected.of_server(options.call, reached, asked, timeout_s)
 
 
 def run(options: Options, arrivals: Arrivals, watch: Watcher | None) -> Report:
     """One run to its end, or to Ctrl-C, with which a report comes too. Raises LoadError, MethodError or ConfigError."""
     method = found_method(options)
-    descriptor = method.descriptor
-    if options.stream_call_count and descriptor.server_streaming and not descriptor.client_streaming:
-        raise ConfigError(f"--stream-call-count: {options.call} takes one message")
+    check = content_check.of(options, method)
+    outcome, started_ns = carried_out(question(options, method), amount(options, arrivals), watch, check)
+    return Report(options, outcome, started_ns, check)
+
+
+def question(options: Options, method: Method) -> Question:
+    """What each call of a run sends, and where to. Raises MethodError or ConfigError."""
+    streams = Streams(
+        requests=method.descriptor.client_streaming,
+        answers=method.descriptor.server_streaming,
+        interval_s=_seconds(options.stream_interval),
+        call_duration_s=_seconds(options.stream_call_duration),
+        call_count=options.stream_call_count,
+        dynamic=options.stream_dynamic_messages,
+    )
+    offset = datetime.now().astimezone().utcoffset() or timedelta()
     calls = Calls(
         path=method.path,
         messages=messages(options, method),
-        streams=descriptor.client_streaming or descriptor.server_streaming,
+        streams=streams,
         metadata=metadata(options, method),
         timeout_s=_seconds(options.timeout),
         compressed=options.enable_compression,
+        name=options.name,
+        utc_offset_s=round(offset.total_seconds()),
     )
+    return Question(_server(options), calls)
+
+
+def carried_out(
+    asked: Question, amount: Amount, watch: Watcher | None, check: Check | None = None
+) -> tuple[LoadOutcome, int]:
+    """What came of a run, and when it began (ns since 1970); Ctrl-C ends it early. Raises LoadError."""
     try:
-        load = _fastpath.LoadRun(_server(options), calls, _amount(options, arrivals))
+        load = _fastpath.LoadRun(asked.server, asked.calls, amount)
     except (ValueError, RuntimeError) as error:
         raise LoadError(str(error)) from None
     started_ns = time.time_ns() - round(load.counts()[2] * 1e9)
@@ -120,9 +174,14 @@ def run(options: Options, arrivals: Arrivals, watch: Watcher | None) -> Report:
         while not load.wait(_WATCH_EVERY_S):
             if watch:
                 watch(*load.counts())
+            if check:
+                check.look_at(load.samples())
     except KeyboardInterrupt:
         load.stop()
-    return Report(options, load.outcome(), started_ns)
+    outcome = load.outcome()
+    if check:
+        check.look_at(load.samples())
+    return outcome, started_ns
 
 
 def _seconds(ns: int) -> float | None:
@@ -142,7 +201,9 @@ def _server(options: Options) -> Server:
     return Server(
         target=_address(options),
         authority=options.authority or None,
+        certificate_name=options.cname or None,
         root_certificates=(tls.root_certificates or grpc_root_certificates()) if tls else None,
+        unchecked=options.skip_tls and tls is not None,
         private_key=tls.private_key if tls else None,
         certificate_chain=tls.certificate_chain if tls else None,
         connect_timeout_s=_seconds(options.connect_timeout) or 10.0,
@@ -150,9 +211,13 @@ def _server(options: Options) -> Server:
     )
 
 
-def _amount(options: Options, arrivals: Arrivals) -> Amount:
+def amount(options: Options, arrivals: Arrivals) -> Amount:
+    """How much a run of these options sends, and for how long."""
     rate = Steps(options.rps) if options.rps else None
-    if options.load_schedule != "const":
+    trace = None
+    if options.load_schedule == "trace":
+        trace = starts_s(options.load_trace, options.load_trace_column, options.load_trace_speed)
+    elif options.load_schedule != "const":
         rate = _steps(options, "load")
     climbs = options.concurrency_schedule != "const"
     return Amount(
@@ -160,6 +225,7 @@ def _amount(options: Options, arrivals: Arrivals) -> Amount:
         threads=max(options.cpus, 1),
         workers=_steps(options, "concurrency") if climbs else Steps(options.concurrency),
         rate=rate,
+        trace=trace,
         arrivals=arrivals,
         unbounded=options.asynchronous,
         total=options.total if options.max_duration else reported_total(options),
@@ -168,6 +234,7 @@ def _amount(options: Options, arrivals: Arrivals) -> Amount:
         skip_first=options.skip_first,
         count_errors=options.count_errors,
         most_details=MOST_DETAILS if options.format in DETAILED else 0,
+        sample_every=options.expect_every if options.expect else 0,
     )
 
 

@@ -38,7 +38,19 @@ def summary(report: Report) -> str:
         f"{head}\nResponse time histogram:\n{_histogram(report)}\nLatency distribution:{latencies}\n\n"
         f"{_section('Status code distribution', statuses)}\n"
         f"{_section('Error distribution', errors)}\n"
+        f"{_content(report)}"
     )
+
+
+def _content(report: Report) -> str:
+    """What ghz does not have: the answers that were compared, where any were to be."""
+    if report.check is None:
+        return ""
+    check = report.check
+    return "".join([
+        f"Content check:\n  Compared:\t{check.compared}\n  Different:\t{check.mismatches}\n",
+        *(f"    {difference}\n" for difference in check.first),
+    ])  # fmt: skip
 
 
 def csv(report: Report) -> Iterator[str]:

@@ -75,6 +75,37 @@ _FUNCTIONS: dict[str, tuple[int, Callable[..., str]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """What differs from call to call: a field or a function, and its arguments."""
+
+    value: str
+    first: int = 0
+    second: int = 0
+
+
+# Fields that do so; the others are the method's.
+_VARYING = frozenset(
+    {
+        "WorkerID",
+        "RequestNumber",
+        "UUID",
+        "Timestamp",
+        "TimestampUnix",
+        "TimestampUnixMilli",
+        "TimestampUnixNano",
+    }
+)
+
+
+def _blank(name: str, numbers: list[int]) -> Blank:
+    """Arguments as ghz takes them."""
+    if name == "randomInt":
+        least, most = numbers
+        return Blank(name, max(least, 0), most if most > 0 else 1)
+    return Blank(name, *(max(number, 0) for number in numbers))
+
+
 class Template:
     """A text with actions in it. Raises ConfigError for an action that is not supported, by name."""
 
@@ -82,6 +113,7 @@ class Template:
         self._where = where
         parts = _ACTION.split(text)
         self._texts = parts[::2]
+        self._blanks: list[Blank] = []
         self._actions = [self._action(part) for part in parts[1::2]]
 
     @property
@@ -94,9 +126,18 @@ class Template:
         values = [action(call) for action in self._actions]
         return "".join(a + b for a, b in zip(self._texts, [*values, ""], strict=True))
 
+    def pieces(self, call: CallData) -> list[str | Blank]:
+        """Texts, and between them what differs from call to call; what does not is that of any call."""
+        pieces: list[str | Blank] = [self._texts[0]]
+        for blank, action, text in zip(self._blanks, self._actions, self._texts[1:], strict=True):
+            is_fixed = blank.value in _FIELDS and blank.value not in _VARYING
+            pieces += [action(call) if is_fixed else blank, text]
+        return pieces
+
     def _action(self, source: str) -> Callable[[CallData], str]:
         name, *arguments = _WORD.findall(source) or [""]
         if name.startswith(".") and not arguments:
+            self._blanks.append(Blank(name[1:]))
             return self._field(name[1:])
         known = _FUNCTIONS.get(name)
         if known is None:
@@ -112,6 +153,7 @@ class Template:
             raise ConfigError(
                 f"{self._where}: {{{{{source}}}}}: allowed: {count} whole numbers that fit"
             ) from None
+        self._blanks.append(_blank(name, numbers))
         return lambda _: function(*numbers)
 
     def _field(self, name: str) -> Callable[[CallData], str]:

@@ -1,6 +1,6 @@
 //! The bytes of a call, written once: only the stream's number differs from call to call.
 
-use crate::frame;
+use fastpath::load::http2::frame;
 
 /// What every HTTP/2 server takes in one frame.
 const MAX_FRAME_BYTES: usize = 16_384;
@@ -104,7 +104,7 @@ mod tests {
     use loona_hpack::Decoder;
 
     use super::*;
-    use crate::frame::Frame;
+    use fastpath::load::http2::frame::Frame;
 
     #[test]
     fn the_first_call_of_a_connection_and_those_that_follow_have_the_same_headers() {

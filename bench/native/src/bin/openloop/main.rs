@@ -11,7 +11,6 @@ mod answer;
 mod arguments;
 mod call;
 mod connection;
-mod frame;
 mod header_block;
 mod links;
 mod run;

@@ -1,4 +1,4 @@
-//! HTTP/2 frames (RFC 9113, section 4): what a client that makes unary calls writes and reads.
+//! HTTP/2 frames (RFC 9113, section 4): what a client that makes gRPC calls writes and reads.
 
 /// The length in three bytes, the type, the flags, the stream.
 pub const HEADER_BYTES: usize = 9;
@@ -22,8 +22,10 @@ const PRIORITY: u8 = 0x20;
 const PRIORITY_BYTES: usize = 5;
 
 pub const SETTINGS_HEADER_TABLE_SIZE: u16 = 1;
+pub const SETTINGS_ENABLE_PUSH: u16 = 2;
 pub const SETTINGS_MAX_CONCURRENT_STREAMS: u16 = 3;
 pub const SETTINGS_INITIAL_WINDOW_SIZE: u16 = 4;
+pub const SETTINGS_MAX_HEADER_LIST_SIZE: u16 = 6;
 
 /// One frame as it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,7 @@ pub struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// The frame at the front of `bytes` and what is behind it; none while it is not complete.
+    #[must_use]
     pub fn split(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (header, rest) = bytes.split_at_checked(HEADER_BYTES)?;
         let [l0, l1, l2, kind, flags, s0, s1, s2, s3] = *header else { return None };
@@ -45,11 +48,20 @@ impl<'a> Frame<'a> {
         Some((Self { kind, flags, stream, payload }, behind))
     }
 
+    /// The length of the payload of the frame at the front of `bytes`, as soon as it is told.
+    #[must_use]
+    pub fn length(bytes: &[u8]) -> Option<usize> {
+        let [l0, l1, l2] = *bytes.first_chunk()?;
+        Some(u32::from_be_bytes([0, l0, l1, l2]) as usize)
+    }
+
+    #[must_use]
     pub fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
 
     /// The payload of DATA or HEADERS without padding and priority.
+    #[must_use]
     pub fn content(&self) -> Option<&'a [u8]> {
         let mut content = self.payload;
         if self.has(PADDED) {
@@ -63,21 +75,27 @@ impl<'a> Frame<'a> {
     }
 
     /// The big-endian number at the front of the payload.
+    #[must_use]
     pub fn number(&self) -> Option<u32> {
         self.payload.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
     }
 }
 
+/// Appends the head of a frame, whose payload of so many bytes follows.
+pub fn put_head(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload_bytes: usize) {
+    let [_, l0, l1, l2] = u32::try_from(payload_bytes).unwrap_or(u32::MAX).to_be_bytes();
+    let [s0, s1, s2, s3] = stream.to_be_bytes();
+    out.extend_from_slice(&[l0, l1, l2, kind, flags, s0, s1, s2, s3]);
+}
+
 /// Appends a frame. Payloads here are far below 2^24 bytes.
 pub fn put(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes();
-    out.extend_from_slice(&length[1..]);
-    out.extend_from_slice(&[kind, flags]);
-    out.extend_from_slice(&stream.to_be_bytes());
+    put_head(out, kind, flags, stream, payload.len());
     out.extend_from_slice(payload);
 }
 
 /// The payload of SETTINGS.
+#[must_use]
 pub fn settings(pairs: &[(u16, u32)]) -> Vec<u8> {
     let pair = |(name, value): &(u16, u32)| [&name.to_be_bytes()[..], &value.to_be_bytes()[..]].concat();
     pairs.iter().flat_map(pair).collect()
