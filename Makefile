@@ -72,7 +72,7 @@ serve: setup ## serve models/ (REPO=folder for another) until Ctrl-C
 .PHONY: test
 test: setup tools checks ## everything that must hold: the checks, Rust tests, Python tests
 	cargo test --workspace --quiet
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 	$(BIN)/python -c 'from bench import native; native.program("floor")'
 	$(BIN)/python -m pytest bench --benchmark-skip --quiet
 
