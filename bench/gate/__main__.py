@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from bench import load_round
+from bench import load_round, machine
 from bench.gate import cpu_ratios, expected, instructions
 from penstock.testing import Ghz
 
@@ -27,7 +27,10 @@ def main() -> None:
     measured = expected.Expected(
         circumstances=instructions.circumstances(),
         instructions_per_row=counts,
-        cpu_over_floor={work: round(median(those), 2) for work, those in ratios.items()},
+        cpu_over_floor={
+            **expected.read().cpu_over_floor,
+            machine.cpu_model(): {work: round(median(those), 2) for work, those in ratios.items()},
+        },
     )
     expected.write(measured)
     print(measured)

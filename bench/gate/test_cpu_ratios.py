@@ -7,6 +7,7 @@ from statistics import median
 
 import pytest
 
+from bench import machine
 from bench.gate import cpu_ratios, expected
 from bench.gate.expected import Expected
 from penstock.testing import Ghz
@@ -27,11 +28,13 @@ def test_a_request_costs_as_much_over_the_floor_as_before(
     ratios: Mapping[str, list[float]], work: str
 ) -> None:
     told = ", ".join(f"{ratio:.2f}" for ratio in ratios[work])
-    fault = expected.read().fault_of_ratio(work, median(ratios[work]))
+    fault = expected.read().fault_of_ratio(work, median(ratios[work]), machine.cpu_model())
     assert fault is None, f"{fault} (rounds: {told})"
 
 
 def test_a_cost_that_has_doubled_is_a_fault() -> None:
-    some = Expected({}, {}, {"fraud-1": 1.4})
-    assert some.fault_of_ratio("fraud-1", 1.4 * 1.45) is None
-    assert "at most 2.10" in str(some.fault_of_ratio("fraud-1", 2.8))
+    some = Expected({}, {}, {"known": {"fraud-1": 1.4}})
+    assert some.fault_of_ratio("fraud-1", 1.4 * 1.45, "known") is None
+    assert "at most 2.10" in str(some.fault_of_ratio("fraud-1", 2.8, "known"))
+    assert some.fault_of_ratio("fraud-1", 2.8, "another") is None
+    assert "at most 3.50" in str(some.fault_of_ratio("fraud-1", 3.6, "another"))

@@ -1,7 +1,8 @@
 """A metrics API for a cluster without real pods: custom.metrics.k8s.io and metrics.k8s.io, from one offered load.
 
 The load is what keeps so many model threads busy. It is divided over the pods that are ready now, which closes the
-loop: scaling out lowers the ratio of each pod, as in production. A pod's ratio and CPU end at 1, as real ones do.
+loop: scaling out lowers the ratio of each pod, as in production. Calls beyond what the pods can answer are
+refused, as by real ones, so that the ratio goes beyond 1; CPU ends at 1.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ METRIC = "penstock_process_load_ratio"
 CUSTOM, RESOURCE = "custom.metrics.k8s.io/v1beta2", "metrics.k8s.io/v1beta1"
 # CPU of a pod whose model thread is always busy, of the one that it has.
 CPU_OF_BUSY_POD = 0.95
+# Where the ratio ends (fastpath/src/metrics/process_load.rs).
+MOST_ASKED_FOR = 10.0
 
 Manifest = dict[str, Any]
 
@@ -75,7 +78,7 @@ class MetricsApi:
         """The pods that are ready, and the ratio of each."""
         path = f"/api/v1/namespaces/{namespace}/pods?labelSelector={quote(selector)}&resourceVersion=0"
         pods = [pod for pod in self._plane.get(path)["items"] if serving(pod)]
-        return pods, min(1.0, self.busy_pods / max(1, len(pods)))
+        return pods, min(MOST_ASKED_FOR, self.busy_pods / max(1, len(pods)))
 
     def _ratios(self, namespace: str, selector: str) -> Manifest:
         pods, ratio = self._ready(namespace, selector)
@@ -97,7 +100,7 @@ class MetricsApi:
 
     def _usage(self, namespace: str, selector: str) -> Manifest:
         pods, ratio = self._ready(namespace, selector)
-        cpu = f"{ratio * CPU_OF_BUSY_POD * 1e9:.0f}n"
+        cpu = f"{min(1.0, ratio) * CPU_OF_BUSY_POD * 1e9:.0f}n"
         items = [
             {
                 "metadata": {**pod["metadata"], "managedFields": []},
