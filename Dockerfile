@@ -34,9 +34,11 @@ ENV RUSTUP_HOME=/usr/local/rustup \
 WORKDIR /src
 RUN python3 -m venv /opt/build && /opt/build/bin/pip install --no-cache-dir "maturin>=1.9,<2"
 COPY . .
-RUN /opt/build/bin/maturin build --release --locked --strip --interpreter /opt/penstock/bin/python3 --out /wheel \
-    && /opt/penstock/bin/pip install --no-cache-dir /wheel/*.whl \
-    && /opt/penstock/bin/pip uninstall --yes pip
+RUN /opt/build/bin/maturin build --release --locked --strip --interpreter /opt/penstock/bin/python3 --out /wheel
+# The tests that packages bring are 140 MB that nobody runs there.
+RUN /opt/penstock/bin/pip install --no-cache-dir /wheel/*.whl \
+    && /opt/penstock/bin/pip uninstall --yes pip \
+    && find /opt/penstock/lib/python3.11/site-packages -type d \( -name tests -o -path '*/torch/test' \) -prune -exec rm -rf {} +
 
 FROM python:3.11-slim-bookworm
 
