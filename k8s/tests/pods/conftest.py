@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,13 +30,11 @@ def cluster() -> Iterator[ControlPlane]:
     lost += [file.name for file in (*ARCHIVES, ENVOY) if not file.exists()]
     if lost:
         pytest.skip(f"not built: {', '.join(lost)} (make k8s-test builds them)")
-    folder = Path(tempfile.mkdtemp(prefix="penstock-pods-", dir=IMAGES.parent))
-    plane = ControlPlane(folder, simulated=False)
+    # namespaces.sh removes it, when the mounts in it are gone.
+    plane = ControlPlane(Path(os.environ["PENSTOCK_PODS_FOLDER"]) / "cluster", simulated=False)
     try:
         plane.start()
         Node(plane).start(ARCHIVES)
         yield plane
     finally:
         plane.stop()
-        if not os.environ.get("PENSTOCK_PODS_KEEP"):
-            shutil.rmtree(folder, ignore_errors=True)

@@ -32,14 +32,16 @@ for controller in "${controllers[@]}"; do
     fi
 done
 
-# What the kubelet is to see in place of the whole machine's values.
-shown=$(mktemp -d)
+# For what is inside to write to, and removed when no mount is left in it; and for what the kubelet is to see in place of the whole machine's values.
+build=$(cd "$(dirname "$0")/../../.." && pwd)/build/k8s
+mkdir -p "$build"
+folder=$(mktemp -d "$build/pods.XXXXXX")
+mkdir "$folder/shown"
 inside=
 
 leave() {
     # With it everything in its process space ends.
     if [ -n "$inside" ]; then kill -KILL "$inside" 2>/dev/null || true; fi
-    rmdir "$shown"
     for group in "${groups[@]}"; do
         echo $$ >"${group%/*}/cgroup.procs" || true
         for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -49,7 +51,15 @@ leave() {
         done
     done
 }
-trap leave EXIT
+# Mounts go with the last process.
+remove() {
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        rm -rf "$folder" 2>/dev/null && return
+        sleep 0.5
+    done
+    echo "pods: $folder could not be removed" >&2
+}
+trap 'leave; remove' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 for group in "${groups[@]}"; do echo $$ >"$group/cgroup.procs"; done
@@ -57,7 +67,7 @@ for group in "${groups[@]}"; do echo $$ >"$group/cgroup.procs"; done
 echo 10240 >"${groups[0]}/cpu.shares"
 
 # What a shell starts in the background ignores SIGINT, by which the load generator is asked for its report.
-export PENSTOCK_PODS=1 PENSTOCK_PODS_CONTROLLERS="${controllers[*]}" PENSTOCK_PODS_SHOWN="$shown"
+export PENSTOCK_PODS=1 PENSTOCK_PODS_CONTROLLERS="${controllers[*]}" PENSTOCK_PODS_FOLDER="$folder"
 setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child --mount-proc --cgroup --uts env --default-signal=INT bash -ec '
 mount --make-rprivate /
 for controller in $PENSTOCK_PODS_CONTROLLERS; do
@@ -68,7 +78,7 @@ for controller in $PENSTOCK_PODS_CONTROLLERS; do
     esac
 done
 # The kubelet sets values of the whole machine: it is shown files of its own that have them, and the true ones cannot be written.
-shown=$PENSTOCK_PODS_SHOWN
+shown=$PENSTOCK_PODS_FOLDER/shown
 mount -t tmpfs shown "$shown"
 for folder in vm kernel; do
     mount --bind "/proc/sys/$folder" "/proc/sys/$folder"
