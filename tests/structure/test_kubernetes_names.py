@@ -143,8 +143,11 @@ def test_the_service_config_in_the_documents_retries_services_that_there_are() -
         "penstock.v1.Prediction": "penstock/v1/prediction.proto",
     }
     assert {each["service"] for each in method["name"]} == set(protos)
-    for service, file in protos.items():
-        assert f"service {service.rsplit('.', 1)[1]} {{" in (k8s.ROOT / "proto" / file).read_text()
+    for each in method["name"]:
+        text = (k8s.ROOT / "proto" / protos[each["service"]]).read_text()
+        assert f"service {each['service'].rsplit('.', 1)[1]} {{" in text
+        # One request, one answer: a stream would be cut by the timeout.
+        assert re.search(rf"rpc {each['method']}\(\w+\) returns \(\w+\);", text), each
     assert method["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
     timeout_s = float(method["timeout"].removesuffix("s"))
     assert timeout_s <= k8s.settings(k8s.render("base")).max_timeout_ms / 1000

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use self::counter::Counter;
 use self::door::DoorMetrics;
@@ -44,6 +44,8 @@ type Label = (String, u64);
 pub struct Metrics {
     server_version: String,
     models: RwLock<BTreeMap<Label, Arc<ModelMetrics>>>,
+    /// Those of the versions that were removed: what the process has answered never falls.
+    removed: Mutex<CallCounts>,
     /// Calls that were answered before a model version was found for them.
     unrouted: [Counter; Code::ALL.len()],
     pub door: DoorMetrics,
@@ -60,6 +62,7 @@ impl Metrics {
         Self {
             server_version: server_version.into(),
             models: RwLock::default(),
+            removed: Mutex::default(),
             unrouted: std::array::from_fn(|_| Counter::default()),
             door: DoorMetrics::default(),
             http: HttpMetrics::default(),
@@ -89,7 +92,11 @@ impl Metrics {
 
     /// Ends the series of a model version that is gone for good.
     pub fn remove(&self, name: &str, version: u64) {
-        self.models.write().remove(&(name.to_owned(), version));
+        let mut models = self.models.write();
+        if let Some(gone) = models.remove(&(name.to_owned(), version)) {
+            let mut removed = self.removed.lock();
+            *removed = removed.and(gone.calls());
+        }
     }
 
     /// Counts a call that reached no model version: unknown, not ready, or not decodable that far.
@@ -117,9 +124,8 @@ impl Metrics {
     }
 
     fn calls(&self) -> CallCounts {
-        self.models.read().values().map(|model| model.calls()).fold(CallCounts::default(), |sum, each| {
-            CallCounts { answered: sum.answered + each.answered, refused: sum.refused + each.refused }
-        })
+        let models = self.models.read();
+        models.values().map(|model| model.calls()).fold(*self.removed.lock(), CallCounts::and)
     }
 
     /// A scrape: Prometheus text, version 0.0.4.
@@ -185,6 +191,16 @@ mod tests {
         metrics.model("fraud", 1, 1);
         metrics.remove("fraud", 1);
         assert!(!metrics.text(Instant::now()).contains("fraud"));
+    }
+
+    #[test]
+    fn what_a_removed_version_has_answered_stays_answered() {
+        let metrics = Metrics::new("1.2.3");
+        metrics.model("fraud", 1, 1).count(Code::Ok, 5, Duration::ZERO);
+        metrics.model("fraud", 2, 1).count(Code::Ok, 3, Duration::ZERO);
+        metrics.remove("fraud", 1);
+        metrics.remove("fraud", 1);
+        assert_eq!(metrics.calls(), CallCounts { answered: 8, refused: 0 });
     }
 
     #[test]

@@ -27,6 +27,14 @@ pub struct CallCounts {
     pub refused: u64,
 }
 
+impl CallCounts {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { answered: self.answered + other.answered, refused: self.refused + other.refused }
+    }
+}
+
 /// What has been used since the process began, at a moment.
 struct Sample {
     at: Instant,
@@ -46,7 +54,7 @@ pub struct ProcessLoad {
 }
 
 impl Default for ProcessLoad {
-    /// With the cores that the machine, or the control group, leaves to the process.
+    /// With the whole cores that the machine, or the control group, leaves to the process; of a part of one, one.
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {

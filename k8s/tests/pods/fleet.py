@@ -41,8 +41,13 @@ class Fleet:
     def __enter__(self) -> Self:
         self.envoy.start()
         self.balancer.start()
-        self.apply("v1")
-        self.settle()
+        try:
+            self.apply("v1")
+            self.settle()
+        except BaseException:
+            # Another fleet has the same ports.
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(

@@ -14,6 +14,8 @@ pytestmark = pytest.mark.timeout(600)
 # Longer than the new pods need to be ready, and the old ones to be gone.
 SLOW_REGISTRATION_S = 45
 
+LEAST_LOST = 20
+
 CONTROLS = {
     "no preStop": Way(pre_stop=False),
     "no preStop, abrupt exit at SIGTERM": Way(pre_stop=False, drain=False),
@@ -32,6 +34,7 @@ def test_a_rollout_that_leaves_out_a_part_loses_calls(cluster: ControlPlane, con
         fleet.settle()
         seen = traffic.stop()
     seen.add_row(f"control: {control}")
-    assert seen.failed > 0
+    # By what was left out, and not by a deadline that a busy machine missed.
+    assert seen.unavailable > LEAST_LOST
     # Those that are answered are answered rightly all the same.
     assert seen.wrong() == 0

@@ -43,6 +43,11 @@ class Seen:
         return sum(self.failures.values())
 
     @property
+    def unavailable(self) -> int:
+        """Of bench's failures, those whose call found no server, or lost it."""
+        return sum(count for what, count in self.failures.items() if "code = Unavailable" in what)
+
+    @property
     def client_calls(self) -> int:
         return sum(self.factors.values()) + self.client_failed
 
