@@ -20,7 +20,7 @@ import pytest
 from penstock.errors import ConfigError
 from penstock.load import formats
 from penstock.load.messages import reported_data, reported_metadata
-from penstock.load.options import FIELDS, Options, checked, read
+from penstock.load.options import FIELDS, made, read
 from penstock.load.report import Report, reported_options
 from penstock.load.run import Arrivals
 from penstock.load.run import run as run_load
@@ -100,7 +100,7 @@ class Ghz:
             file = self._folder / "message"
             file.write_bytes(binary)
             values["binary_file"] = str(file)
-        asked = checked(Options(**values, format="json" if details else "summary"))
+        asked = made({**values, "format": "json" if details else "summary"})
         return GhzReport(run_load(asked, arrivals, None))
 
 

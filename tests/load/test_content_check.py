@@ -98,6 +98,13 @@ def test_an_answer_that_is_none_or_of_several_messages_is_told(tmp_path: Path) -
     assert check.first == ["call 0: no inference.ModelInferResponse", "call 1: 2 messages, expected 1"]
 
 
+def test_answers_of_the_same_bytes_in_other_messages_are_told_apart(tmp_path: Path) -> None:
+    content = answer().SerializeToString()
+    check = checked(tmp_path, [[as_json(answer()), as_json(pb.ModelInferResponse())]])
+    check.look_at([(0, [content, b""]), (1, [b"", content]), (2, [content]), (3, [content, b""])])
+    assert (check.compared, check.mismatches) == (4, 2)
+
+
 @pytest.mark.parametrize(
     ("content", "options", "sentence"),
     [

@@ -81,6 +81,14 @@ def test_a_message_may_come_as_bytes_and_options_with_a_trailing_underscore(ghz:
     assert report["options"]["async"] is True
 
 
+def test_a_trace_is_replayed_whole(ghz: Ghz, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    trace.write_text("".join(f"{n / 1000}\n" for n in range(250)))
+    options = {"load_schedule": "trace", "load_trace": str(trace), "data": {}}
+    assert ghz(**options)["count"] == 250
+    assert ghz(**options, total=20)["count"] == 20
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -106,6 +106,8 @@ def test_where_no_mark_stands_templates_are_expanded_before_the_run_up_to_a_boun
     made = messages(Options(data=data, total=10**6), method)
     assert len(made) == MOST_EXPANDED
     assert all(isinstance(part, bytes) for (message,) in made for part in message)
+    # Whole rounds of the data.
+    assert len(messages(Options(data=[data] * 7, total=10**6), method)) == 9_996
 
 
 def test_a_data_file_may_have_templates_where_json_has_none(tmp_path: Path) -> None:

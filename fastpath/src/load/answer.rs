@@ -79,6 +79,10 @@ impl Answer {
 
     /// False: nothing that comes can make it right.
     pub fn data(&mut self, mut content: &[u8]) -> bool {
+        if self.refused().is_some() {
+            // A page for people, for example.
+            return true;
+        }
         while !content.is_empty() {
             if self.prefix_bytes < PREFIX_BYTES {
                 let part = content.len().min(PREFIX_BYTES - self.prefix_bytes);
@@ -115,6 +119,11 @@ impl Answer {
         true
     }
 
+    /// Why its head is none of a gRPC answer.
+    fn refused(&self) -> Option<&Failure> {
+        self.first.as_ref()?.refused.as_ref()
+    }
+
     /// A message's prefix is there.
     fn begin(&mut self) -> Result<(), Failure> {
         let [flag, length @ ..] = self.prefix;
@@ -149,7 +158,8 @@ impl Answer {
     /// # Errors
     /// What the server says, or what is wrong with what it says.
     pub fn result(&mut self) -> Result<(usize, Vec<Bytes>), Failure> {
-        if let Some(failure) = self.broken.take() {
+        let broken = self.broken.take().filter(|_| self.refused().is_none());
+        if let Some(failure) = broken {
             return Err(failure);
         }
         let first = self.first.as_ref().ok_or_else(no_status)?;
@@ -260,6 +270,16 @@ mod tests {
         assert_eq!(code(silent.result()), Code::Unknown);
         silent.head(block(&[(":status", "200"), ("grpc-status", "8")]));
         assert_eq!(code(silent.result()), Code::ResourceExhausted);
+    }
+
+    #[test]
+    fn the_content_of_an_answer_that_is_not_grpcs_is_not_looked_at() {
+        let mut answer = Answer::new(UNARY);
+        answer.head(block(&[(":status", "503"), ("content-type", "text/html")]));
+        assert!(answer.data(b"<html>busy</html>"));
+        let failure = answer.result().unwrap_err();
+        assert_eq!(failure.code, Code::Unavailable);
+        assert!(failure.message.contains("HTTP 503"), "{}", failure.message);
     }
 
     #[test]

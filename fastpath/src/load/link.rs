@@ -41,26 +41,37 @@ impl Link {
 
     /// Sends a call, at once or when it is its turn.
     pub fn begin(&self, pool: &Pool, key: Key, now: Instant) {
+        self.forget_dead(pool);
         let wire = self.now.borrow();
         match &*wire {
             Some(wire) if self.waiting.borrow().is_empty() && wire.connection.borrow().is_free() => {
                 pool.open(wire, key, now);
             }
-            _ => self.wait(key, wire.is_none()),
+            _ => self.wait(key),
         }
     }
 
-    fn wait(&self, key: Key, is_lost: bool) {
+    /// Calls that have met their deadline wait no more: those at the front, which have waited longest.
+    fn forget_dead(&self, pool: &Pool) {
+        let mut waiting = self.waiting.borrow_mut();
+        while waiting.front().is_some_and(|key| pool.calls.borrow_mut().find(*key).is_none()) {
+            waiting.pop_front();
+        }
+    }
+
+    fn wait(&self, key: Key) {
         self.waiting.borrow_mut().push_back(key);
-        if is_lost {
-            self.wanted.notify_one();
+        match &*self.now.borrow() {
+            None => self.wanted.notify_one(),
+            // Nothing else may be about to happen on it.
+            Some(wire) if wire.connection.borrow().is_free() => wire.wake(),
+            Some(_) => {}
         }
     }
 
     /// A call that the server has not looked at is sent again, behind those that wait.
     pub fn begin_again(&self, key: Key) {
-        let is_lost = self.now.borrow().is_none();
-        self.wait(key, is_lost);
+        self.wait(key);
     }
 
     /// Sends calls that wait for as long as a connection takes any.

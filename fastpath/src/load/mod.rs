@@ -33,3 +33,5 @@ pub use self::tally::Tally;
 mod test_server;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wire_tests;

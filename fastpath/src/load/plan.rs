@@ -58,6 +58,24 @@ pub struct Streams {
     pub dynamic: bool,
 }
 
+/// Headers that are gRPC's own to send: metadata of these names is left out, as grpc-go and so ghz leave it out.
+const RESERVED: [&str; 8] = [
+    "content-type",
+    "grpc-encoding",
+    "grpc-message",
+    "grpc-message-type",
+    "grpc-status",
+    "grpc-timeout",
+    "te",
+    "user-agent",
+];
+
+/// Whether metadata of this name, in lower case, is left out.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    name.starts_with(':') || RESERVED.contains(&name)
+}
+
 /// A header's name, and what its value is made of.
 pub type Header = (String, Vec<Part>);
 

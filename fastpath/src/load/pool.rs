@@ -21,7 +21,7 @@ use super::link::Link;
 use super::message::Filling;
 use super::plan::Plan;
 use super::random::SplitMix;
-use super::run::Shared;
+use super::run::{Sample, Shared};
 use super::script;
 use super::tally::Tally;
 use super::wire::Wire;
@@ -146,11 +146,10 @@ impl Pool {
         if self.plan.pace.is_some() {
             self.tally.borrow_mut().sent(now.saturating_duration_since(ticket.due));
         }
-        let every = self.plan.sample_every;
         let expected = Expected {
             streams: self.plan.streams.requests || self.plan.streams.answers,
             max_message_bytes: self.plan.max_receive_bytes,
-            kept: every > 0 && ticket.number.is_multiple_of(every),
+            kept: Sample::is_of(ticket.number, self.plan.sample_every),
         };
         let key = self.calls.borrow_mut().insert(Call {
             ticket,

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::plan::Plan;
+use super::random::SplitMix;
 use super::tally::Tally;
 use super::thread::{Thread, Told};
 
@@ -45,6 +46,19 @@ pub struct Shared {
 pub struct Sample {
     pub number: u64,
     pub messages: Vec<Bytes>,
+}
+
+impl Sample {
+    /// Whether the answer to this call is one: to the first call, and to one of each further `every`, at places that look
+    /// random, so that messages that calls take in turn all have theirs, however many they are.
+    #[must_use]
+    pub fn is_of(number: u64, every: u64) -> bool {
+        let (Some(round), Some(place)) = (number.checked_div(every), number.checked_rem(every)) else {
+            return false;
+        };
+        let chosen = if round == 0 { 0 } else { SplitMix::new(round).below(every) };
+        place == chosen
+    }
 }
 
 /// Samples that nobody has taken; more are not kept.

@@ -1,19 +1,20 @@
 //! Whole runs against a server in this process.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::body::Message;
 use super::message::{Form, Part, Value};
 use super::plan::{self, Pace, Plan, Stop, Streams};
-use super::run::{Ended, Outcome, Running};
+use super::run::{Ended, Outcome, Running, Sample};
 use super::schedule::{Arrivals, Rate};
 use super::test_server::{Answers, TestServer};
 use super::workers::Workers;
 use crate::client::Target;
 use crate::client::keepalive::Keepalive;
 
-fn plan(address: &str) -> Plan {
+pub(super) fn plan(address: &str) -> Plan {
     Plan {
         target: Target::parse(address).unwrap(),
         tls: None,
@@ -84,10 +85,29 @@ fn answers_are_kept_of_one_call_in_so_many() {
     let samples = running.samples();
     running.wait().unwrap();
     let mut numbers: Vec<_> =
-        samples.take().iter().map(|sample| (sample.number, sample.messages[0].len())).collect();
+        samples.take().iter().map(|sample| (sample.number / 10, sample.messages[0].len())).collect();
     numbers.sort_unstable();
-    assert!(numbers.into_iter().eq((0..10).map(|tenth| (10 * tenth, 11))));
+    assert!(numbers.into_iter().eq((0..10).map(|tenth| (tenth, 11))));
     assert!(samples.take().is_empty());
+}
+
+#[test]
+fn answers_are_kept_to_each_of_the_messages_however_many_there_are() {
+    for every in [1, 2, 9, 99, 100, 101] {
+        let kept: Vec<u64> = (0..1_000 * every).filter(|number| Sample::is_of(*number, every)).collect();
+        assert!(kept.iter().enumerate().all(|(round, number)| number / every == round as u64));
+        for messages in 1..=60 {
+            let places: HashSet<u64> = kept.iter().map(|number| number % messages).collect();
+            assert_eq!(places.len() as u64, messages, "{every} {messages}");
+        }
+    }
+    assert!(Sample::is_of(0, 100) && !Sample::is_of(0, 0));
+}
+
+#[test]
+fn metadata_that_is_grpcs_own_is_told_apart() {
+    assert!(["te", "user-agent", "grpc-timeout", ":path"].into_iter().all(plan::is_reserved));
+    assert!(!["x-user", "authorization", "grpc-trace-bin"].into_iter().any(plan::is_reserved));
 }
 
 #[test]

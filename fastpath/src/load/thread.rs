@@ -80,13 +80,16 @@ impl Thread {
     }
 
     async fn load(mut self, pool: Rc<Pool>) -> Result<Told, String> {
-        let start = match self.phase.wait_for(|phase| *phase != Phase::Connecting).await.as_deref() {
-            Ok(Phase::Go(start)) => *start,
-            _ => Instant::now(),
+        let phase = self.phase.wait_for(|phase| *phase != Phase::Connecting).await;
+        let phase = phase.map_or(Phase::Stopped, |phase| *phase);
+        let ended = if let Phase::Go(start) = phase {
+            pool.start.set(start);
+            pool.allow(self.plan.workers.first());
+            self.until_over(&pool, start).await?
+        } else {
+            // Another thread could not connect: no call is made.
+            Ended::Cancelled
         };
-        pool.start.set(start);
-        pool.allow(self.plan.workers.first());
-        let ended = self.until_over(&pool, start).await?;
         if ended != Ended::Finished {
             self.end(&pool).await;
         }

@@ -83,6 +83,8 @@ impl Wire {
         self.reason.borrow_mut().get_or_insert(reason);
         self.changed.notify_one();
         link.leave(&self);
+        // Answers may have come whole before what ended it.
+        pool.settle_all(&link, &mut over);
         let lost: Vec<u32> = self.connection.borrow().calls().collect();
         pool.lose(&lost, &self.reason().unwrap_or_default());
         link.lose(&self);

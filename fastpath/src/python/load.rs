@@ -245,8 +245,12 @@ fn metadata(given: &[Vec<(String, Vec<Given>)>]) -> Result<Metadata, String> {
     for pairs in given {
         let mut headers: Vec<Header> = Vec::new();
         for (name, value) in pairs {
+            let lower = name.to_ascii_lowercase();
+            if plan::is_reserved(&lower) {
+                continue;
+            }
             let parts = parts(value)?;
-            let name = HeaderName::from_bytes(name.to_ascii_lowercase().as_bytes())
+            let name = HeaderName::from_bytes(lower.as_bytes())
                 .map_err(|error| format!("metadata {name:?}: {error}"))?;
             for part in &parts {
                 if let Part::Literal(bytes) = part {

@@ -15,7 +15,7 @@ from penstock.commands import bench_curve
 from penstock.errors import ConfigError
 from penstock.load import config_file, formats
 from penstock.load.messages import reported_data, reported_metadata
-from penstock.load.options import ENDLESS, FIELDS, Options, checked, read
+from penstock.load.options import FIELDS, Options, made, read
 from penstock.load.report import Report, reported_options
 from penstock.load.run import Watcher
 from penstock.load.run import run as run_load
@@ -81,10 +81,7 @@ def asked(args: argparse.Namespace) -> Options:
         given = getattr(args, field.name)
         if given is not None:
             values[field.name] = read(name, given, "HOST" if name == "host" else f"--{name}")
-    if values.get("load_schedule") == "trace":
-        # All of it, unless less is asked for.
-        values.setdefault("total", ENDLESS)
-    return checked(Options(**(bench_curve.completed(values) if args.curve else values)))
+    return made(bench_curve.completed(values) if args.curve else values)
 
 
 def _write(options: Options, report: Report, reported: dict[str, Any]) -> None:

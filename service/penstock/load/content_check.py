@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,13 +40,13 @@ class Check:
         self.first: list[str] = []
         self._expected = expected
         self._comparison = _Comparison(tolerance, frozenset(ignored))
-        self._known: dict[tuple[int, tuple[bytes, ...]], str] = {}
+        self._known: dict[tuple[int, bytes], str] = {}
 
     def look_at(self, samples: Iterable[tuple[int, Sequence[bytes]]]) -> None:
         """Compares answers that came: the number of each call, and the messages of its answer."""
         for number, messages in samples:
             place = number % len(self._expected)
-            key = (place, tuple(messages))
+            key = (place, _digest(messages))
             found = self._known.get(key)
             if found is None:
                 found = self._difference(self._expected[place], messages)
@@ -73,6 +74,15 @@ class Check:
             for difference in self._comparison.differences(wanted, found, ""):
                 return difference
         return ""
+
+
+def _digest(messages: Sequence[bytes]) -> bytes:
+    """Stands for messages that may be large."""
+    digest = hashlib.blake2b(digest_size=16)
+    for message in messages:
+        digest.update(len(message).to_bytes(8))
+        digest.update(message)
+    return digest.digest()
 
 
 def of(options: Options, method: Method) -> Check | None:

@@ -70,7 +70,9 @@ def _expanded(
 ) -> list[list[Parts]]:
     made: list[list[Parts]] = []
     size = 0
-    for number in range(min(options.total, MOST_EXPANDED)):
+    # Whole rounds: a call that sends them again sends its own message.
+    most = max(MOST_EXPANDED // len(of_calls), 1) * len(of_calls)
+    for number in range(min(options.total, most)):
         call = _call(options, method, number)
         texts = [template.text(call) for template in of_calls[number % len(of_calls)]]
         contents = [_of_json(text, where, method) for text in texts]

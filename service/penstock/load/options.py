@@ -230,6 +230,14 @@ def read(name: str, value: Any, where: str) -> Any:
         raise ConfigError(f"{where}: {error}") from None
 
 
+def made(values: Mapping[str, Any]) -> Options:
+    """The options of these values, which have the names of fields, checked. Raises ConfigError."""
+    if values.get("load_schedule") == "trace":
+        # All of it, unless less is asked for.
+        values = {"total": ENDLESS, **values}
+    return checked(Options(**values))
+
+
 def checked(options: Options) -> Options:
     """The options themselves. Raises ConfigError for what ghz refuses, and for what penstock does not have."""
     for name, why in _REFUSED.items():

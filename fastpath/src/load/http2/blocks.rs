@@ -11,6 +11,8 @@ use crate::client::answer::{check_head, encoding_of};
 
 /// Blocks of one connection that are known by their bytes; servers send two or three kinds.
 const MOST_KNOWN: usize = 16;
+/// Of the table that blocks refer to: this side has said nothing else (RFC 9113, section 6.5.2).
+const MOST_TABLE_BYTES: usize = 4_096;
 /// Of one block, as it is decoded.
 const MOST_BYTES: usize = 64 << 10;
 
@@ -35,7 +37,9 @@ pub struct Blocks {
 
 impl Default for Blocks {
     fn default() -> Self {
-        Self { decoder: Decoder::new(), known: Vec::new() }
+        let mut decoder = Decoder::new();
+        decoder.set_max_allowed_table_size(MOST_TABLE_BYTES);
+        Self { decoder, known: Vec::new() }
     }
 }
 
@@ -119,6 +123,12 @@ mod tests {
     fn a_head_that_is_not_grpcs_says_so() {
         let not_found = Blocks::default().read(&[0x8d]).unwrap();
         assert_eq!(not_found.refused.as_ref().map(|failure| failure.code), Some(Code::Unimplemented));
+    }
+
+    #[test]
+    fn a_table_that_is_larger_than_allowed_is_an_error() {
+        assert!(Blocks::default().read(&[0x3f, 0xe1, 0x1f, 0x88]).is_ok());
+        assert!(Blocks::default().read(&[0x3f, 0xe2, 0x1f, 0x88]).is_err());
     }
 
     #[test]
