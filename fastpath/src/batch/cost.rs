@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::metrics::line::Line;
+
 /// What one more sample leaves of the weight of all earlier ones: about the last 50 batches count, few enough
 /// to follow a machine that slows down, enough to level out a single slow run.
 const KEEP: f64 = 0.98;
@@ -9,18 +11,14 @@ const KEEP: f64 = 0.98;
 /// Batch sizes that vary by less than this share of their mean say nothing about the cost of a row.
 const MIN_SPREAD: f64 = 0.01;
 
-/// A least-squares line through (rows, ns) with exponential forgetting, held above zero in both terms.
-///
-/// Decayed means and moments about them (Welford's form) rather than sums of squares, which would cancel
-/// where all batches have nearly the same size.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Cost {
-    weight: f64,
-    mean_rows: f64,
-    mean_ns: f64,
-    /// Decayed sum of squared deviations of rows, and of the products of both deviations.
-    rows_rows: f64,
-    rows_ns: f64,
+/// A line through (rows, ns), held above zero in both terms.
+#[derive(Clone, Copy, Debug)]
+pub struct Cost(Line);
+
+impl Default for Cost {
+    fn default() -> Self {
+        Self(Line::keeping(KEEP))
+    }
 }
 
 /// The two terms of the line.
@@ -38,14 +36,7 @@ fn float(rows: usize) -> f64 {
 impl Cost {
     /// A batch of `rows` held its model thread for `elapsed`.
     pub fn learn(&mut self, rows: usize, elapsed: Duration) {
-        let (rows, ns) = (float(rows), elapsed.as_secs_f64() * 1e9);
-        let kept = self.weight * KEEP;
-        self.weight = kept + 1.0;
-        let (rows_off, ns_off) = (rows - self.mean_rows, ns - self.mean_ns);
-        self.mean_rows += rows_off / self.weight;
-        self.mean_ns += ns_off / self.weight;
-        self.rows_rows = self.rows_rows * KEEP + rows_off * (rows - self.mean_rows);
-        self.rows_ns = self.rows_ns * KEEP + rows_off * (ns - self.mean_ns);
+        self.0.learn(float(rows), elapsed.as_secs_f64() * 1e9);
     }
 
     /// None before the first sample. While all batches have the same size their cost counts as that of a
@@ -53,21 +44,16 @@ impl Cost {
     /// could have been served.
     #[must_use]
     pub fn fit(&self) -> Option<Fit> {
-        if self.weight <= 0.0 {
+        let Self(line) = self;
+        if line.weight() <= 0.0 {
             return None;
         }
-        let spread = (self.rows_rows / self.weight).max(0.0).sqrt();
-        if spread <= MIN_SPREAD * self.mean_rows {
-            return Some(Fit { row_ns: 0.0, batch_ns: self.mean_ns });
-        }
-        let row_ns = self.rows_ns / self.rows_rows;
-        let batch_ns = self.mean_ns - row_ns * self.mean_rows;
-        if row_ns < 0.0 {
-            return Some(Fit { row_ns: 0.0, batch_ns: self.mean_ns });
-        }
+        let Some(row_ns) = line.slope(MIN_SPREAD).filter(|row_ns| *row_ns >= 0.0) else {
+            return Some(Fit { row_ns: 0.0, batch_ns: line.mean_y() });
+        };
+        let batch_ns = line.mean_y() - row_ns * line.mean_x();
         if batch_ns < 0.0 {
-            let rows_squared = self.rows_rows / self.weight + self.mean_rows * self.mean_rows;
-            let product = self.rows_ns / self.weight + self.mean_rows * self.mean_ns;
+            let (rows_squared, product) = line.mean_products();
             return Some(Fit { row_ns: product / rows_squared, batch_ns: 0.0 });
         }
         Some(Fit { row_ns, batch_ns })

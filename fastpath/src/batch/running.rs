@@ -11,7 +11,7 @@ use super::outbox::Mail;
 use super::queue::Queue;
 use super::ticket::Ticket;
 use crate::features::rows::RowBlock;
-use crate::metrics::load;
+use crate::metrics::load::{self, Answered};
 use crate::metrics::statistics::BatchTimes;
 use crate::status::{Code, Status};
 
@@ -154,7 +154,9 @@ impl<R: Send + 'static> BatchOf<R> {
         let elapsed = now.saturating_duration_since(self.run.started);
         let metrics = self.queue.metrics();
         metrics.busy_ns.add(ns(elapsed));
-        metrics.load.end(&self.load, now);
+        let answered =
+            learn.then_some(Answered { rows: self.rows, most_rows: self.queue.settings.max_batch_rows });
+        metrics.load.end(&self.load, now, answered);
         let alone = self.requests.iter().any(|request| request.alone);
         let sample = learn.then_some((self.rows, elapsed));
         self.queue.end_run(

@@ -116,6 +116,7 @@ impl IoThread {
     }
 
     fn submit(&self, method: Method, message: &[u8], timeout: Option<Duration>, caller: For) -> Option<u64> {
+        self.busy.did(1);
         let token = self.waiting.borrow_mut().insert(Waiting { caller, ticket: None });
         let asked = Caller { outbox: Arc::clone(&self.outbox), token, timeout };
         match self.engine.decode(method, message, asked) {
@@ -137,6 +138,7 @@ impl IoThread {
     }
 
     fn answer(&self, token: u64, outcome: Result<Vec<u8>, Box<Status>>) {
+        self.busy.did(1);
         let waiting = self.waiting.borrow_mut().take(token);
         match waiting.map(|waiting| waiting.caller) {
             Some(For::Unary(call)) => {

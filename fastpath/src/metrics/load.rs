@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::slack::Turns;
+
 /// Slots of half a second: fine enough that the window's length wavers by 10 %, few enough to add up in no
 /// time.
 const SLOT: Duration = Duration::from_millis(500);
@@ -16,10 +18,20 @@ const SLOTS: usize = 10;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Run(u64);
 
+/// A run that the model answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered {
+    pub rows: usize,
+    /// Rows that a batch may have.
+    pub most_rows: usize,
+}
+
 /// Busy and available model-thread time in the window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {
     pub busy: Duration,
+    /// The part of it that fuller batches would have spared.
+    pub slack: Duration,
     pub available: Duration,
 }
 
@@ -35,6 +47,9 @@ struct State {
     instances: usize,
     /// Busy time of the runs that ended, by the slot in which they were busy; slot `n` lies at `n % SLOTS`.
     busy: [Duration; SLOTS],
+    /// What of that was slack, by the slot in which the run ended.
+    slack: [Duration; SLOTS],
+    batches: Turns,
     /// The slot that the last change fell into, counted from `created`.
     slot: u64,
     running: Vec<(u64, Instant)>,
@@ -49,6 +64,8 @@ impl Load {
                 created,
                 instances,
                 busy: [Duration::ZERO; SLOTS],
+                slack: [Duration::ZERO; SLOTS],
+                batches: Turns::default(),
                 slot: 0,
                 running: Vec::with_capacity(instances),
                 next_run: 0,
@@ -69,13 +86,18 @@ impl Load {
         Run(run)
     }
 
-    /// It has answered it.
-    pub fn end(&self, run: &Run, now: Instant) {
+    /// It is free again. `answered`: none where the model gave no answer.
+    pub fn end(&self, run: &Run, now: Instant, answered: Option<Answered>) {
         let mut state = self.state.lock();
         let Some(place) = state.running.iter().position(|(each, _)| *each == run.0) else { return };
         let (_, began) = state.running.swap_remove(place);
         state.advance(now);
         state.add(began, now);
+        if let Some(answered) = answered {
+            let fixed = state.batches.learn(answered.rows as u64, now.saturating_duration_since(began));
+            let place = place_of(state.slot);
+            state.slack[place] += fixed.mul_f64(answered.room());
+        }
     }
 
     /// What the window holds at `now`, runs in progress included.
@@ -89,7 +111,7 @@ impl Load {
             state.running.iter().map(|(_, began)| now.saturating_duration_since(opened.max(*began))).sum();
         let length = now.saturating_duration_since(opened);
         let available = length.saturating_mul(u32::try_from(state.instances).unwrap_or(u32::MAX));
-        Window { busy: ended + in_progress, available }
+        Window { busy: ended + in_progress, slack: state.slack.iter().sum(), available }
     }
 }
 
@@ -108,17 +130,13 @@ impl State {
         (self.slot + 1).saturating_sub(SLOTS as u64)
     }
 
-    fn cell(&mut self, slot: u64) -> &mut Duration {
-        let place = usize::try_from(slot % SLOTS as u64).unwrap_or(0);
-        &mut self.busy[place]
-    }
-
     /// Empties the slots that time has passed over.
     fn advance(&mut self, now: Instant) {
         let slot = self.slot_of(now);
         let first_new = (self.slot + 1).max((slot + 1).saturating_sub(SLOTS as u64));
         for passed in first_new..=slot {
-            *self.cell(passed) = Duration::ZERO;
+            self.busy[place_of(passed)] = Duration::ZERO;
+            self.slack[place_of(passed)] = Duration::ZERO;
         }
         self.slot = self.slot.max(slot);
     }
@@ -128,8 +146,23 @@ impl State {
         let first = self.slot_of(began).max(self.oldest());
         for slot in first..=self.slot {
             let (from, to) = (self.slot_start(slot), self.slot_start(slot + 1));
-            *self.cell(slot) += ended.min(to).saturating_duration_since(began.max(from));
+            self.busy[place_of(slot)] += ended.min(to).saturating_duration_since(began.max(from));
         }
+    }
+}
+
+fn place_of(slot: u64) -> usize {
+    usize::try_from(slot % SLOTS as u64).unwrap_or(0)
+}
+
+impl Answered {
+    /// The share of a full batch that was left.
+    fn room(self) -> f64 {
+        let left = self.most_rows.saturating_sub(self.rows);
+        // Rows are far below 2^52.
+        #[allow(clippy::cast_precision_loss, reason = "rows are far below 2^52")]
+        let room = left as f64 / self.most_rows.max(1) as f64;
+        room
     }
 }
 
@@ -141,6 +174,13 @@ impl Window {
             return 0.0;
         }
         (self.busy.as_secs_f64() / self.available.as_secs_f64()).min(1.0)
+    }
+
+    /// The same without slack: how much of the time the same rows would take in full batches.
+    #[must_use]
+    pub fn needed_ratio(&self) -> f64 {
+        let needed = self.busy.saturating_sub(self.slack);
+        Self { busy: needed, ..*self }.ratio()
     }
 }
 
@@ -166,7 +206,7 @@ mod tests {
         let load = Load::new(1, start);
         for n in 0..100 {
             let run = load.begin(start + ms(100 * n));
-            load.end(&run, start + ms(100 * n + 50));
+            load.end(&run, start + ms(100 * n + 50), None);
         }
         assert_near(ratio_at(&load, start + ms(10_000)), 0.5);
     }
@@ -176,7 +216,7 @@ mod tests {
         let start = Instant::now();
         let load = Load::new(2, start);
         let run = load.begin(start);
-        load.end(&run, start + ms(4_000));
+        load.end(&run, start + ms(4_000), None);
         assert_near(ratio_at(&load, start + ms(4_000)), 0.5);
     }
 
@@ -194,7 +234,7 @@ mod tests {
         let start = Instant::now();
         let load = Load::new(1, start);
         let run = load.begin(start);
-        load.end(&run, start + ms(3_000));
+        load.end(&run, start + ms(3_000), None);
         assert!(ratio_at(&load, start + ms(4_000)) > 0.7);
         assert_near(ratio_at(&load, start + ms(8_500)), 0.0);
     }
@@ -204,9 +244,36 @@ mod tests {
         let start = Instant::now();
         let load = Load::new(1, start);
         let run = load.begin(start);
-        load.end(&run, start + ms(20_000));
+        load.end(&run, start + ms(20_000), None);
         assert_near(ratio_at(&load, start + ms(20_000)), 1.0);
         assert_near(ratio_at(&load, start + ms(22_000)), 2.5 / 4.5);
+    }
+
+    #[test]
+    fn what_fuller_batches_would_spare_is_not_needed() {
+        let start = Instant::now();
+        let load = Load::new(1, start);
+        for n in 0..1_000 {
+            let (began, rows) = (start + ms(10 * n), 1 + usize::from(n % 2 == 0));
+            let run = load.begin(began);
+            load.end(&run, began + ms(4 + rows as u64), Some(Answered { rows, most_rows: 1_000 }));
+        }
+        let window = load.window(start + ms(10_000));
+        assert!((window.ratio() - 0.55).abs() < 0.01, "{window:?}");
+        assert!((window.needed_ratio() - 0.15).abs() < 0.01, "{window:?}");
+    }
+
+    #[test]
+    fn in_full_batches_there_is_no_slack() {
+        let start = Instant::now();
+        let load = Load::new(1, start);
+        for n in 0..1_000 {
+            let (began, rows) = (start + ms(10 * n), 8 - usize::from(n % 100 == 0));
+            let run = load.begin(began);
+            load.end(&run, began + ms(5), Some(Answered { rows, most_rows: 8 }));
+        }
+        let window = load.window(start + ms(10_000));
+        assert!((window.needed_ratio() - window.ratio()).abs() < 0.01, "{window:?}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! `model` holds what one model version counts, `counter` and `histogram` the cells that it counts in,
 //! `feature` what features are like, `statistics` what `ModelStatistics` adds to that, `door` and `http` what the fast door and the HTTP port count, `load`
-//! the share of a model's thread time in use, `busy` that of a thread's, `process_load` how much of the whole process is, `versions` what becomes of model versions, `traffic` how calls are shared among
+//! the share of a model's thread time in use, `busy` that of a thread's, `slack` what of it fuller turns would spare, by a `line`, `process_load` how much of the whole process is, `versions` what becomes of model versions, `traffic` how calls are shared among
 //! them, `prometheus` the text of a scrape, `listener` its port.
 //! Counting takes no lock on the way of a request; only a batch's begin and end take one.
 
@@ -12,11 +12,13 @@ pub mod door;
 pub mod feature;
 pub mod histogram;
 pub mod http;
+pub mod line;
 pub mod listener;
 pub mod load;
 pub mod model;
 pub mod process_load;
 pub mod prometheus;
+pub mod slack;
 pub mod statistics;
 pub mod traffic;
 pub mod versions;
@@ -27,13 +29,14 @@ use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
 
+use self::busy::WorkingTime;
 use self::counter::Counter;
 use self::door::DoorMetrics;
 pub use self::histogram::Histogram;
 use self::http::HttpMetrics;
 pub use self::listener::Listener;
 pub use self::model::{ExpiredIn, ModelMetrics, ShedFor};
-use self::process_load::{CallCounts, ProcessLoad};
+use self::process_load::{CallCounts, ModelsUse, ProcessLoad};
 use self::traffic::TrafficMetrics;
 use self::versions::VersionsMetrics;
 use crate::status::Code;
@@ -113,9 +116,14 @@ impl Metrics {
     /// How much of what the process has was in use over the last seconds: 1 is all of it, more where calls were refused.
     #[must_use]
     pub fn load_ratio(&self, now: Instant) -> f64 {
-        let busiest =
-            self.models.read().values().map(|model| model.load.window(now).ratio()).fold(0.0, f64::max);
-        self.process.ratio(busiest, now, self.calls())
+        let mut models = ModelsUse::default();
+        for model in self.models.read().values() {
+            let window = model.load.window(now);
+            models.in_use = models.in_use.max(window.ratio());
+            models.needed = models.needed.max(window.needed_ratio());
+            models.time = models.time.and(WorkingTime { busy: window.busy, slack: window.slack });
+        }
+        self.process.ratio(models, now, self.calls())
     }
 
     /// To be called regularly, `process_load::SAMPLED_EACH`, for `load_ratio` to know the last seconds from those before.
@@ -138,7 +146,7 @@ impl Metrics {
         page.family(
             "penstock_process_load_ratio",
             "gauge",
-            "What is scarcest of model threads, I/O threads and cores, in use over the last 5 s; beyond 1 with refused calls.",
+            "What the calls of the last 5 s need of what is scarcest: model threads, I/O threads or cores; beyond 1 with refused calls.",
         );
         page.sample("penstock_process_load_ratio", &[], self.load_ratio(now));
         page.family(

@@ -1,8 +1,10 @@
 //! How much of what the process has is in use: the figure that a fleet is scaled by.
 //!
 //! A process can run out of three things, whichever is scarcest in it: the time of its model threads, which slow models
-//! take; of its I/O threads, which small models' many calls take; and of its share of the machine's cores. What calls it
-//! refuses for want of them would have taken some too, so that the figure goes on beyond 1.
+//! take; of its I/O threads, which small models' many calls take; and of its share of the machine's cores. Of each the
+//! figure counts what the work needs, without what fuller turns and batches would spare (`slack`): so it rises in
+//! proportion to the calls. What calls it refuses for want of them would have taken some too, so that the figure goes on
+//! beyond 1.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -11,7 +13,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::busy::BusyTime;
+use super::busy::{BusyTime, WorkingTime};
 use super::counter::Counter;
 
 /// How often `sample` is called. Ten of it are the window, 5 seconds, as long as that of the models' own ratios.
@@ -19,6 +21,9 @@ pub const SAMPLED_EACH: Duration = Duration::from_millis(500);
 const SAMPLES: usize = 10;
 /// Where nearly all calls are refused, how few are answered says nothing more about how many more there should be.
 const MOST_ASKED_FOR: f64 = 10.0;
+/// Where a larger share of the calls is refused, turns and batches cannot become fuller: deadlines are too short for it, or
+/// callers too few. What is in use is then needed.
+const FEW_REFUSED: f64 = 0.01;
 
 /// Calls that ended: those that were answered, and those that there was no capacity for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,11 +40,22 @@ impl CallCounts {
     }
 }
 
+/// How model threads were used over the last seconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ModelsUse {
+    /// The share of its threads' time that the busiest model had in use.
+    pub in_use: f64,
+    /// The largest such share without slack.
+    pub needed: f64,
+    /// Of the threads of all models.
+    pub time: WorkingTime,
+}
+
 /// What has been used since the process began, at a moment.
 struct Sample {
     at: Instant,
     cpu: Duration,
-    io: Vec<(Weak<BusyTime>, Duration)>,
+    io: Vec<(Weak<BusyTime>, WorkingTime)>,
     calls: CallCounts,
 }
 
@@ -88,24 +104,32 @@ impl ProcessLoad {
         samples.push_front(sample);
     }
 
-    /// The scarcest of what is in use: `models`, the share of the busiest model's threads, the busiest I/O thread, or the
-    /// cores; times the calls that were asked for, over those that were answered.
+    /// The scarcest of what is needed: the threads of the busiest model, the busiest I/O thread, or the cores; times the
+    /// calls that were asked for, over those that were answered.
     #[must_use]
-    pub fn ratio(&self, models: f64, now: Instant, calls: CallCounts) -> f64 {
+    pub fn ratio(&self, models: ModelsUse, now: Instant, calls: CallCounts) -> f64 {
         let latest = self.now(now, calls);
         let samples = self.samples.lock();
-        let Some(before) = samples.back() else { return models };
+        let Some(before) = samples.back() else { return models.needed };
         let length = latest.at.saturating_duration_since(before.at).as_secs_f64();
         if length <= 0.0 {
-            return models;
+            return models.needed;
         }
         let cpu = latest.cpu.saturating_sub(before.cpu).as_secs_f64() / self.cores / length;
-        let io = latest.io.iter().map(|(thread, busy)| {
+        let (mut in_use, mut needed, mut all) = (models.in_use, models.needed, models.time);
+        for (thread, time) in &latest.io {
             let known = before.io.iter().find(|(each, _)| each.ptr_eq(thread));
-            busy.saturating_sub(known.map_or(Duration::ZERO, |(_, busy)| *busy)).as_secs_f64() / length
-        });
-        let used = io.fold(models.max(cpu), f64::max).min(1.0);
-        used * asked_for(before.calls, latest.calls)
+            let time = time.since(known.map_or_else(WorkingTime::default, |(_, known)| *known));
+            in_use = in_use.max(time.busy.as_secs_f64() / length);
+            needed = needed.max(time.needed().as_secs_f64() / length);
+            all = all.and(time);
+        }
+        // Threads that waste no turns waste no cores.
+        needed = needed.max(cpu * all.needed_share()).min(1.0);
+        in_use = in_use.max(cpu).min(1.0).max(needed);
+        let refused = refused(before.calls, latest.calls);
+        let used = needed + (in_use - needed) * (refused.share / FEW_REFUSED).min(1.0);
+        used * refused.asked_for
     }
 
     fn now(&self, now: Instant, calls: CallCounts) -> Sample {
@@ -126,17 +150,24 @@ pub fn cpu_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
-/// How many times the calls answered between two moments were asked for.
-fn asked_for(before: CallCounts, after: CallCounts) -> f64 {
+/// Calls refused between two moments.
+struct Refused {
+    /// Of all calls.
+    share: f64,
+    /// How many times those that were answered were asked for.
+    asked_for: f64,
+}
+
+fn refused(before: CallCounts, after: CallCounts) -> Refused {
     let refused = after.refused.saturating_sub(before.refused);
     let answered = after.answered.saturating_sub(before.answered);
     if refused == 0 {
-        return 1.0;
+        return Refused { share: 0.0, asked_for: 1.0 };
     }
-    // Counts of a few seconds are far below 2^52.
     #[allow(clippy::cast_precision_loss, reason = "counts of a few seconds are far below 2^52")]
-    let times = (answered + refused) as f64 / answered.max(1) as f64;
-    times.min(MOST_ASKED_FOR)
+    let [refused, answered] = [refused as f64, answered as f64];
+    let all = answered + refused;
+    Refused { share: refused / all, asked_for: (all / answered.max(1.0)).min(MOST_ASKED_FOR) }
 }
 
 #[cfg(test)]
@@ -154,13 +185,18 @@ mod tests {
         ProcessLoad { cores: 1e9, ..ProcessLoad::default() }
     }
 
+    /// Model threads without slack.
+    fn models(ratio: f64) -> ModelsUse {
+        ModelsUse { in_use: ratio, needed: ratio, time: WorkingTime::default() }
+    }
+
     fn near(left: f64, right: f64) -> bool {
         (left - right).abs() < 1e-6
     }
 
     #[test]
     fn before_the_first_sample_the_models_ratio_is_all_that_is_known() {
-        assert!(near(process().ratio(0.25, Instant::now(), NO_CALLS), 0.25));
+        assert!(near(process().ratio(models(0.25), Instant::now(), NO_CALLS), 0.25));
     }
 
     #[test]
@@ -175,8 +211,8 @@ mod tests {
         threads[0].end(start + seconds(4));
         threads[1].begin(start + seconds(4));
         threads[1].end(start + seconds(5));
-        assert!(near(process.ratio(0.1, start + seconds(5), NO_CALLS), 0.6));
-        assert!(near(process.ratio(0.7, start + seconds(5), NO_CALLS), 0.7));
+        assert!(near(process.ratio(models(0.1), start + seconds(5), NO_CALLS), 0.6));
+        assert!(near(process.ratio(models(0.7), start + seconds(5), NO_CALLS), 0.7));
     }
 
     #[test]
@@ -185,7 +221,7 @@ mod tests {
         let thread = process.io_thread();
         process.sample(start, NO_CALLS);
         drop(thread);
-        assert!(near(process.ratio(0.0, start + seconds(5), NO_CALLS), 0.0));
+        assert!(near(process.ratio(models(0.0), start + seconds(5), NO_CALLS), 0.0));
     }
 
     #[test]
@@ -198,11 +234,11 @@ mod tests {
         while worked() < Duration::from_millis(20) {
             std::hint::spin_loop();
         }
-        let ratio = process.ratio(0.0, start + seconds(1), NO_CALLS);
+        let ratio = process.ratio(models(0.0), start + seconds(1), NO_CALLS);
         assert!(ratio > 0.019, "{ratio}");
         // Other tests' threads work meanwhile, so that no more than what was taken off can be told.
         process.waited(seconds(3600));
-        assert!(near(process.ratio(0.0, start + seconds(1), NO_CALLS), 0.0));
+        assert!(near(process.ratio(models(0.0), start + seconds(1), NO_CALLS), 0.0));
     }
 
     #[test]
@@ -210,9 +246,9 @@ mod tests {
         let (process, start) = (process(), Instant::now());
         process.sample(start, CallCounts { answered: 1_000, refused: 500 });
         let later = CallCounts { answered: 1_100, refused: 550 };
-        assert!(near(process.ratio(1.0, start + seconds(5), later), 1.5));
+        assert!(near(process.ratio(models(1.0), start + seconds(5), later), 1.5));
         let hardly_any = CallCounts { answered: 1_000, refused: 1_000 };
-        assert!(near(process.ratio(1.0, start + seconds(5), hardly_any), MOST_ASKED_FOR));
+        assert!(near(process.ratio(models(1.0), start + seconds(5), hardly_any), MOST_ASKED_FOR));
     }
 
     #[test]
@@ -226,7 +262,36 @@ mod tests {
         for n in 10..21 {
             process.sample(start + SAMPLED_EACH * n, NO_CALLS);
         }
-        assert!(near(process.ratio(0.0, start + SAMPLED_EACH * 20, NO_CALLS), 0.0));
+        assert!(near(process.ratio(models(0.0), start + SAMPLED_EACH * 20, NO_CALLS), 0.0));
         assert_eq!(process.samples.lock().len(), SAMPLES + 1);
+    }
+
+    #[test]
+    fn slack_counts_only_where_calls_are_refused_all_the_same() {
+        let (process, start) = (process(), Instant::now());
+        let before = CallCounts { answered: 1_000, refused: 0 };
+        process.sample(start, before);
+        let time = WorkingTime { busy: seconds(4), slack: seconds(3) };
+        let models = ModelsUse { in_use: 0.8, needed: 0.2, time };
+        let at =
+            |answered, refused| process.ratio(models, start + seconds(5), CallCounts { answered, refused });
+        assert!(near(at(2_000, 0), 0.2));
+        assert!(near(at(2_990, 10), 0.5 * 1.005_025), "{}", at(2_990, 10));
+        assert!(near(at(2_000, 1_000), 0.8 * 2.0));
+    }
+
+    #[test]
+    fn of_the_cores_in_use_the_share_counts_that_threads_need() {
+        let process = ProcessLoad { cores: 1.0, ..ProcessLoad::default() };
+        let start = Instant::now();
+        process.sample(start, NO_CALLS);
+        let before = cpu_time();
+        while cpu_time().saturating_sub(before) < Duration::from_millis(20) {
+            std::hint::spin_loop();
+        }
+        let all = process.ratio(models(0.0), start + seconds(1), NO_CALLS);
+        let time = WorkingTime { busy: seconds(4), slack: seconds(4) };
+        let none = process.ratio(ModelsUse { time, ..models(0.0) }, start + seconds(1), NO_CALLS);
+        assert!(all > 0.019 && near(none, 0.0), "{all}, {none}");
     }
 }
