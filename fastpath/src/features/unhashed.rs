@@ -5,7 +5,6 @@
 
 use super::hash::IntegerHash;
 use super::place::Buffer;
-use crate::wire::varint::join_groups;
 
 /// Values between the two steps below, so that they stay in the first-level cache.
 const BLOCK: usize = 512;
@@ -40,8 +39,7 @@ impl Unhashed {
             let Some(Buffer::Fixed { data, .. }) = columns.get_mut(run.column) else { continue };
             let (words, _) = data.get_mut(run.from..run.until).unwrap_or_default().as_chunks_mut();
             for block in words.chunks_mut(BLOCK) {
-                join_groups(block);
-                run.hash.hash_all(block);
+                run.hash.join_and_hash_all(block);
             }
         }
     }
