@@ -3,14 +3,21 @@
 //! A vector instruction that loads what a narrower one has just stored waits until that has left the processor's store
 //! buffer. So lists are hashed when all rows have been read, and then those that lie side by side in one go.
 
+use smallvec::SmallVec;
+
 use super::hash::IntegerHash;
 use super::place::Buffer;
 
 /// Values between the two steps below, so that they stay in the first-level cache.
 const BLOCK: usize = 512;
 
+/// In the order in which they came.
 #[derive(Debug, Default)]
-pub(super) struct Unhashed(Vec<Run>);
+pub(super) struct Unhashed(SmallVec<[Run; FEW]>);
+
+/// Lists of one row that need no memory from the heap; protobuf's maps bring them in any order, so that few are side by
+/// side.
+const FEW: usize = 8;
 
 /// Values side by side: bytes `from..until` of a column, eight each.
 #[derive(Debug)]
