@@ -97,7 +97,8 @@ fn infer(id: &str, rows: &[[f32; 2]], outputs: &[&str]) -> Vec<u8> {
 fn run_plain(version: &Version, max_send_bytes: usize) -> usize {
     let batch = version.queue.try_next(Instant::now()).unwrap();
     let packed = tensors(&version.model, &batch.blocks(), &Arc::new(BufferPool::default())).unwrap();
-    assert_eq!(packed.iter().map(|tensor| tensor.name.as_str()).collect::<Vec<_>>(), ["x", "mask"]);
+    let datatypes: Vec<_> = packed.iter().map(|tensor| tensor.datatype).collect();
+    assert_eq!(datatypes, [Datatype::Fp32, Datatype::Bool]);
     let (words, _) = packed[0].memory.as_chunks::<4>();
     let x: Vec<f32> = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
     let y = bytes(&x.iter().map(|x| x * 2.0).collect::<Vec<_>>());
@@ -177,7 +178,8 @@ fn a_predict_call_gets_the_outputs_it_names_and_a_receipt_if_it_asks() {
     server.submit(Method::Predict, &message(&[]), 2).unwrap();
     let batch = version.queue.try_next(Instant::now()).unwrap();
     let packed = tensors(&version.model, &batch.blocks(), &Arc::new(BufferPool::default())).unwrap();
-    let shapes: Vec<_> = packed.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.clone())).collect();
+    let names = version.model.spec.inputs.iter().map(|input| input.name.as_str());
+    let shapes: Vec<_> = names.zip(packed.iter().map(|tensor| tensor.shape.to_vec())).collect();
     let expected =
         [("dense", vec![4, 6]), ("ids", vec![4, 11]), ("history", vec![0]), ("history_offsets", vec![5])];
     assert_eq!(shapes, expected);

@@ -1,4 +1,4 @@
-//! Memory for packed tensors: aligned for vector instructions, used again from batch to batch.
+//! Memory for packed tensors: aligned for vector instructions, large ones used again from batch to batch.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -9,6 +9,8 @@ use parking_lot::Mutex;
 /// A cache line, and the alignment that torch gives its own tensors on a CPU.
 const ALIGN: usize = 64;
 
+/// Smaller ones are left to the allocator, which has them ready for each thread without a lock.
+const LEAST_KEPT_BYTES: usize = 4 << 10;
 /// Buffers that a pool keeps: two batches of a model with sixteen inputs.
 const KEPT_BUFFERS: usize = 32;
 /// Bytes that a pool keeps, so that one burst of huge batches does not hold its memory for ever.
@@ -77,16 +79,19 @@ pub struct BufferPool {
 #[derive(Debug)]
 pub struct PooledBytes {
     bytes: AlignedBytes,
-    pool: Arc<BufferPool>,
+    /// None for a small one.
+    pool: Option<Arc<BufferPool>>,
 }
 
 impl BufferPool {
     /// A buffer of `len` bytes: the smallest free one that holds them, or else the largest, grown. Its
     /// content is whatever was there before.
     pub fn take(self: &Arc<Self>, len: usize) -> PooledBytes {
-        let mut bytes = self.take_free(len).unwrap_or_default();
+        let is_kept = len >= LEAST_KEPT_BYTES;
+        let free = if is_kept { self.take_free(len) } else { None };
+        let mut bytes = free.unwrap_or_default();
         bytes.resize(len);
-        PooledBytes { bytes, pool: Arc::clone(self) }
+        PooledBytes { bytes, pool: is_kept.then(|| Arc::clone(self)) }
     }
 
     fn take_free(&self, len: usize) -> Option<AlignedBytes> {
@@ -123,7 +128,9 @@ impl DerefMut for PooledBytes {
 
 impl Drop for PooledBytes {
     fn drop(&mut self) {
-        self.pool.give(std::mem::take(&mut self.bytes));
+        if let Some(pool) = &self.pool {
+            pool.give(std::mem::take(&mut self.bytes));
+        }
     }
 }
 
@@ -143,20 +150,20 @@ mod tests {
     #[test]
     fn a_buffer_is_used_again_by_the_next_batch_of_its_size_or_less() {
         let pool = Arc::new(BufferPool::default());
-        let first = pool.take(1000);
+        let first = pool.take(10_000);
         let address = first.as_ptr().addr();
         drop(first);
-        let second = pool.take(900);
-        assert_eq!((second.as_ptr().addr(), second.len()), (address, 900));
+        let second = pool.take(9_000);
+        assert_eq!((second.as_ptr().addr(), second.len()), (address, 9_000));
     }
 
     #[test]
     fn a_small_tensor_does_not_take_the_buffer_of_a_large_one() {
         let pool = Arc::new(BufferPool::default());
-        let (large, small) = (pool.take(100_000), pool.take(100));
+        let (large, small) = (pool.take(100_000), pool.take(LEAST_KEPT_BYTES));
         let addresses = (large.as_ptr().addr(), small.as_ptr().addr());
         drop((large, small));
-        let small = pool.take(100);
+        let small = pool.take(LEAST_KEPT_BYTES);
         let large = pool.take(100_000);
         assert_eq!((large.as_ptr().addr(), small.as_ptr().addr()), addresses);
     }
@@ -164,8 +171,9 @@ mod tests {
     #[test]
     fn what_a_pool_keeps_is_bounded_in_number_and_bytes() {
         let pool = Arc::new(BufferPool::default());
-        let many: Vec<_> = (0..2 * KEPT_BUFFERS).map(|_| pool.take(64)).collect();
+        let many: Vec<_> = (0..2 * KEPT_BUFFERS).map(|_| pool.take(LEAST_KEPT_BYTES)).collect();
         drop(many);
+        drop(pool.take(LEAST_KEPT_BYTES - 1));
         assert_eq!(pool.free.lock().len(), KEPT_BUFFERS);
         pool.free.lock().clear();
         drop(pool.take(KEPT_BYTES + 1));
@@ -175,9 +183,9 @@ mod tests {
     #[test]
     fn a_buffer_outlives_its_pool() {
         let pool = Arc::new(BufferPool::default());
-        let mut bytes = pool.take(3);
+        let mut bytes = pool.take(LEAST_KEPT_BYTES);
         drop(pool);
-        bytes.copy_from_slice(b"abc");
-        assert_eq!(&*bytes, b"abc");
+        bytes.fill(7);
+        assert!(bytes.iter().all(|byte| *byte == 7));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::buffer::BufferPool;
-use super::pack::{PackErrorKind, Packed, concatenate, dim};
+use super::pack::{PackErrorKind, Packed, Shape, concatenate, dim};
 use super::requests::Part;
 use crate::features::rows::Column;
 use crate::wire::datatype::Datatype;
@@ -27,10 +27,10 @@ pub fn pack(
             _ => None,
         })
     };
-    let dims = columns().next().map(|(_, _, dims)| dims.clone()).unwrap_or_default();
-    let row_bytes = row_bytes(&dims, datatype).ok_or(PackErrorKind::Shape)?;
+    let dims = columns().next().map_or(&[][..], |(_, _, dims)| dims);
+    let row_bytes = row_bytes(dims, datatype).ok_or(PackErrorKind::Shape)?;
     for (rows, data, each) in columns() {
-        if *each != dims {
+        if **each != *dims {
             return Err(PackErrorKind::Shape);
         }
         if rows.checked_mul(row_bytes) != Some(data.len()) {
@@ -39,8 +39,9 @@ pub fn pack(
     }
     let rows = columns().map(|(rows, ..)| rows).sum::<usize>();
     let memory = concatenate(columns().map(|(_, data, _)| data.as_slice()), pool);
-    let mut shape = vec![dim(rows)?];
-    shape.extend(dims);
+    let mut shape = Shape::new();
+    shape.push(dim(rows)?);
+    shape.extend_from_slice(dims);
     Ok(Packed { shape, memory })
 }
 
@@ -63,7 +64,7 @@ mod tests {
         let blocks = [floats(2, &[1.0, 2.0, 3.0, 4.0], &[2]), floats(1, &[5.0, 6.0], &[2])];
         let packed = pack_all(&blocks, &[FP32]).unwrap();
         let expected: Vec<u8> = (1..=6_u8).flat_map(|n| f32::from(n).to_le_bytes()).collect();
-        assert_eq!(packed[0].shape, [3, 2]);
+        assert_eq!(packed[0].shape.as_slice(), [3, 2]);
         assert_eq!(&*packed[0].memory, expected);
         assert_eq!(packed[0].memory.as_ptr().addr() % 64, 0);
     }
@@ -71,16 +72,16 @@ mod tests {
     #[test]
     fn one_value_a_row_without_dimensions_is_a_vector() {
         let packed = pack_all(&[floats(2, &[1.0, 2.0], &[])], &[FP32]).unwrap();
-        assert_eq!(packed[0].shape, [2]);
+        assert_eq!(packed[0].shape.as_slice(), [2]);
     }
 
     #[test]
     fn buffers_used_again_show_nothing_of_the_batch_before() {
         let pool = Arc::default();
-        let (large, small) = (floats(4, &[9.0; 4], &[1]), floats(1, &[1.0], &[1]));
+        let (large, small) = (floats(4_096, &[9.0; 4_096], &[1]), floats(1_024, &[1.0; 1_024], &[1]));
         drop(pack(&[&large], &[FP32], &pool));
         let packed = pack(&[&small], &[FP32], &pool).unwrap();
-        assert_eq!(&*packed[0].memory, 1.0_f32.to_le_bytes());
+        assert_eq!(&*packed[0].memory, 1.0_f32.to_le_bytes().repeat(1_024));
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use smallvec::smallvec;
+
 use super::buffer::BufferPool;
 use super::pack::{Division, Integers, PackErrorKind, Packed, concatenate, dim, write_integers};
 use super::requests::Part;
@@ -28,7 +30,7 @@ pub fn pack_values(
         total += values.len() / datatype.size_bytes();
     }
     let values = lists(parts, columns).filter_map(|list| list.ok().map(|(values, _)| values));
-    Ok(Packed { shape: vec![dim(total)?], memory: concatenate(values, pool) })
+    Ok(Packed { shape: smallvec![dim(total)?], memory: concatenate(values, pool) })
 }
 
 /// The division of jagged columns into lists, of which there are columns × rows.
@@ -56,7 +58,7 @@ pub fn pack_lists(
             write_integers(std::iter::once(0).chain(ends), count, integers, pool)?
         }
     };
-    Ok(Packed { shape: vec![dim(count)?], memory })
+    Ok(Packed { shape: smallvec![dim(count)?], memory })
 }
 
 /// Values and lengths, column after column and in each part after part.
@@ -98,7 +100,7 @@ mod tests {
     fn lists_get_offsets_over_all_blocks_beginning_with_zero() {
         let blocks = [lists(&[&[1, 2], &[]]), lists(&[&[3, 4, 5]])];
         let packed = pack_all(&blocks, &[values(&[0]), int64(&[0], Division::Offsets)]).unwrap();
-        assert_eq!(packed[0].shape, [5]);
+        assert_eq!(packed[0].shape.as_slice(), [5]);
         assert_eq!(int64s(&packed[0].memory), [1, 2, 3, 4, 5]);
         assert_eq!((packed[1].shape.as_slice(), int64s(&packed[1].memory)), (&[4][..], vec![0, 2, 2, 5]));
     }

@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 pub use self::buffer::{AlignedBytes, BufferPool, PooledBytes};
 pub use self::deadline::{Alarm, Reaper, Sweep};
 pub use self::outbox::{Answer, Outbox};
-pub use self::pack::{Argument, Division, Integers, PackError, Packed, pack};
+pub use self::pack::{Argument, Division, Integers, PackError, Packed, Shape, pack, pack_each};
 pub use self::queue::Queue;
 pub use self::running::{BatchOf, RunTimes};
 pub use self::spin::Spin;

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::buffer::{BufferPool, PooledBytes};
 use super::requests::Requests;
 use super::{fixed, jagged};
@@ -42,10 +44,13 @@ pub enum Integers {
     Int64,
 }
 
+/// A tensor's shape; the first dimension is the rows.
+pub type Shape = SmallVec<[i64; 4]>;
+
 /// An argument of a batch, little-endian and row-major, 64-byte aligned.
 #[derive(Debug)]
 pub struct Packed {
-    pub shape: Vec<i64>,
+    pub shape: Shape,
     pub memory: PooledBytes,
 }
 
@@ -95,23 +100,32 @@ pub fn pack(
     arguments: &[Argument],
     pool: &Arc<BufferPool>,
 ) -> Result<Vec<Packed>, PackError> {
+    pack_each(blocks, arguments, pool).collect()
+}
+
+/// `pack`, argument by argument.
+pub fn pack_each<'a>(
+    blocks: &'a [&'a RowBlock],
+    arguments: &'a [Argument],
+    pool: &'a Arc<BufferPool>,
+) -> impl Iterator<Item = Result<Packed, PackError>> {
     let requests = Requests::of(blocks, arguments);
-    let pack_one = |(place, argument): (usize, &Argument)| {
+    let pack_one = move |(place, argument): (usize, &Argument)| {
         let packed = match argument {
             Argument::Fixed { column, datatype, per_request } => {
-                fixed::pack(&requests.parts(*per_request), *column, *datatype, pool)
+                fixed::pack(requests.parts(*per_request), *column, *datatype, pool)
             }
             Argument::Values { columns, datatype, per_request } => {
-                jagged::pack_values(&requests.parts(*per_request), columns, *datatype, pool)
+                jagged::pack_values(requests.parts(*per_request), columns, *datatype, pool)
             }
             Argument::Lists { columns, division, integers, per_request } => {
-                jagged::pack_lists(&requests.parts(*per_request), columns, (*division, *integers), pool)
+                jagged::pack_lists(requests.parts(*per_request), columns, (*division, *integers), pool)
             }
             Argument::RequestIndex { integers } => requests.pack_index(*integers, pool),
         };
         packed.map_err(|kind| PackError { kind, argument: place })
     };
-    arguments.iter().enumerate().map(pack_one).collect()
+    arguments.iter().enumerate().map(pack_one)
 }
 
 /// The parts end to end.

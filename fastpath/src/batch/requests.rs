@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::buffer::BufferPool;
 use super::pack::{Argument, Integers, PackErrorKind, Packed, dim, write_integers};
 use crate::features::rows::RowBlock;
@@ -19,30 +21,36 @@ pub struct Part<'a> {
 /// The blocks of a batch, by row and by request.
 pub struct Requests<'a> {
     blocks: &'a [&'a RowBlock],
+    /// Every block with its rows.
+    rows: Parts<'a>,
+    /// Those that bring per-request rows of their own, with these.
+    groups: Parts<'a>,
     /// Whether each block brings per-request rows of its own; empty where no argument is per request.
     brings: Vec<bool>,
 }
 
+type Parts<'a> = SmallVec<[Part<'a>; 4]>;
+
 impl<'a> Requests<'a> {
     pub fn of(blocks: &'a [&'a RowBlock], arguments: &[Argument]) -> Self {
         let columns: Vec<usize> = arguments.iter().flat_map(per_request_columns).copied().collect();
+        let rows = blocks.iter().map(|block| Part { block, rows: block.rows }).collect();
         if columns.is_empty() {
-            return Self { blocks, brings: Vec::new() };
+            return Self { blocks, rows, groups: smallvec![], brings: Vec::new() };
         }
         let brings = |(place, block): (usize, &&RowBlock)| {
             let before = place.checked_sub(1).and_then(|before| blocks.get(before));
             !before.is_some_and(|before| same_request(before, block, &columns))
         };
-        Self { blocks, brings: blocks.iter().enumerate().map(brings).collect() }
+        let brings: Vec<bool> = blocks.iter().enumerate().map(brings).collect();
+        let groups = blocks.iter().zip(&brings).filter(|(_, brings)| **brings);
+        let groups = groups.map(|(block, _)| Part { block, rows: block.groups }).collect();
+        Self { blocks, rows, groups, brings }
     }
 
     /// The blocks that bring rows to an argument.
-    pub fn parts(&self, per_request: bool) -> Vec<Part<'a>> {
-        if !per_request {
-            return self.blocks.iter().map(|block| Part { block, rows: block.rows }).collect();
-        }
-        let brings = self.blocks.iter().zip(&self.brings).filter(|(_, brings)| **brings);
-        brings.map(|(block, _)| Part { block, rows: block.groups }).collect()
+    pub fn parts(&self, per_request: bool) -> &[Part<'a>] {
+        if per_request { &self.groups } else { &self.rows }
     }
 
     /// For each row, the place of its request among the rows of per-request arguments: [rows].
@@ -59,7 +67,7 @@ impl<'a> Requests<'a> {
         });
         let rows = self.blocks.iter().map(|block| block.rows).sum();
         let memory = write_integers(index, rows, integers, pool)?;
-        Ok(Packed { shape: vec![dim(rows)?], memory })
+        Ok(Packed { shape: smallvec![dim(rows)?], memory })
     }
 }
 
@@ -79,8 +87,6 @@ fn same_request(before: &RowBlock, block: &RowBlock, columns: &[usize]) -> bool 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use smallvec::smallvec;
-
     use super::super::fixtures::{int64s, pack_all};
     use super::*;
     use crate::features::rows::Column;
@@ -98,7 +104,7 @@ mod tests {
 
     fn packed(blocks: &[RowBlock]) -> (Vec<u8>, Vec<u8>, Vec<i64>) {
         let packed = pack_all(blocks, &[USER, ITEM, INDEX]).unwrap();
-        assert_eq!(packed[0].shape, [packed[0].memory.len() as i64]);
+        assert_eq!(packed[0].shape.as_slice(), [packed[0].memory.len() as i64]);
         (packed[0].memory.to_vec(), packed[1].memory.to_vec(), int64s(&packed[2].memory))
     }
 

@@ -5,34 +5,30 @@ use std::sync::Arc;
 
 use super::model::Model;
 use super::reply::OutputTensor;
-use crate::batch::{BufferPool, PackError, Packed, PooledBytes, pack};
+use crate::batch::{BufferPool, PackError, Packed, PooledBytes, Shape, pack_each};
 use crate::features::RowBlock;
-use crate::spec::InputSpec;
 use crate::wire::Datatype;
 
 /// An argument of forward, row-major.
 #[derive(Debug)]
 pub struct Tensor {
-    pub name: String,
     pub datatype: Datatype,
-    pub shape: Vec<i64>,
+    pub shape: Shape,
     pub memory: PooledBytes,
 }
 
-/// Packs blocks into forward's arguments, in order.
+/// Packs blocks into forward's arguments, in the order of the model's inputs.
 pub fn tensors(
     model: &Model,
     blocks: &[&RowBlock],
     pool: &Arc<BufferPool>,
 ) -> Result<Vec<Tensor>, PackError> {
-    let packed = pack(blocks, &model.arguments, pool)?.into_iter().zip(&model.spec.inputs);
-    let tensor = |(Packed { shape, memory }, input): (Packed, &InputSpec)| Tensor {
-        name: input.name.clone(),
-        datatype: input.datatype,
-        shape,
-        memory,
-    };
-    Ok(packed.map(tensor).collect())
+    let mut tensors = Vec::with_capacity(model.arguments.len());
+    for (packed, input) in pack_each(blocks, &model.arguments, pool).zip(&model.spec.inputs) {
+        let Packed { shape, memory } = packed?;
+        tensors.push(Tensor { datatype: input.datatype, shape, memory });
+    }
+    Ok(tensors)
 }
 
 /// A tensor that forward gave.

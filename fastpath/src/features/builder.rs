@@ -115,7 +115,8 @@ impl<'p> Builder<'p> {
         self.template.required.contains(field)
     }
 
-    /// Gives the current row of each jagged column that `seen` does not have its template's values.
+    /// Gives the current row of each jagged column that `seen` does not have, or that is the context's, its template's
+    /// values.
     #[inline]
     pub fn leave_out_unseen(&mut self, seen: &Bits) {
         if !self.program.jagged {
@@ -124,7 +125,7 @@ impl<'p> Builder<'p> {
         let columns = self.columns.iter_mut().zip(&self.template.columns).zip(&self.program.columns);
         for ((buffer, template), plan) in columns {
             if let TemplateColumn::Jagged { field, .. } = template
-                && !seen.contains(*field)
+                && (!seen.contains(*field) || self.template.given.contains(*field))
                 && !(self.shared && plan.per_request)
             {
                 buffer.push_default(template);

@@ -53,10 +53,11 @@ pub fn decode(
     watch: Watch<'_>,
 ) -> Result<RowBlock, RowsError> {
     let mut builder = Builder::new(program, template, examples.len());
-    let mut seen = Bits::new(program.fields.len());
+    let mut seen = Bits::default();
     for (row, example) in examples.iter().enumerate() {
         builder.add_rows(1);
-        seen.clear();
+        // What the context has, no row may have: one question for both.
+        seen.copy_from(builder.given());
         put_example(&mut builder, program, &mut seen, Place::Example(row), *example)?;
         if let Some(field) = builder.first_missing(&seen) {
             return Err(missing(program, Place::Example(row), field));
@@ -137,14 +138,18 @@ impl Row<'_, '_> {
             return Ok(());
         }
         let row = if let Place::Example(row) = self.place { row } else { 0 };
-        let put = if !self.seen.insert(index) {
-            Err(FaultKind::Twice.into())
-        } else if self.builder.given().contains(index) {
-            Err(FaultKind::InContextToo.into())
-        } else {
+        let put = if self.seen.insert(index) {
             self.builder.put(row, field, cell(&values))
+        } else {
+            Err(self.again(index).into())
         };
         put.map_err(|kind| RowsError::feature(self.place, field.name.as_bytes(), kind))
+    }
+
+    /// Why a field that is there already is refused.
+    #[cold]
+    fn again(&self, index: usize) -> FaultKind {
+        if self.builder.given().contains(index) { FaultKind::InContextToo } else { FaultKind::Twice }
     }
 }
 

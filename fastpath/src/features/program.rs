@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
+use smallvec::{SmallVec, smallvec};
 
 use super::hash::Buckets;
 use super::list_form::ListForm;
@@ -230,14 +231,14 @@ fn same(left: &[u8], right: &[u8]) -> bool {
         == 0
 }
 
-/// A small set of field indices.
+/// A small set of field indices; most models have no more than need no memory from the heap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bits(Vec<u64>);
+pub struct Bits(SmallVec<[u64; 2]>);
 
 impl Bits {
     #[must_use]
     pub fn new(size: usize) -> Self {
-        Self(vec![0; size.div_ceil(64)])
+        Self(smallvec![0; size.div_ceil(64)])
     }
 
     #[inline]
@@ -254,6 +255,12 @@ impl Bits {
         let new = *word & bit == 0;
         *word |= bit;
         new
+    }
+
+    /// Makes it the same set as another.
+    #[inline]
+    pub fn copy_from(&mut self, other: &Self) {
+        self.0.clone_from(&other.0);
     }
 
     #[inline]

@@ -3,15 +3,21 @@
 //! A vector instruction that loads what a narrower one has just stored waits until that has left the processor's store
 //! buffer. So lists are hashed when all rows have been read, and then those that lie side by side in one go.
 
+use smallvec::SmallVec;
+
 use super::hash::IntegerHash;
 use super::place::Buffer;
-use crate::wire::varint::join_groups;
 
 /// Values between the two steps below, so that they stay in the first-level cache.
 const BLOCK: usize = 512;
 
+/// In the order in which they came.
 #[derive(Debug, Default)]
-pub(super) struct Unhashed(Vec<Run>);
+pub(super) struct Unhashed(SmallVec<[Run; FEW]>);
+
+/// Lists of one row that need no memory from the heap; protobuf's maps bring them in any order, so that few are side by
+/// side.
+const FEW: usize = 8;
 
 /// Values side by side: bytes `from..until` of a column, eight each.
 #[derive(Debug)]
@@ -40,8 +46,7 @@ impl Unhashed {
             let Some(Buffer::Fixed { data, .. }) = columns.get_mut(run.column) else { continue };
             let (words, _) = data.get_mut(run.from..run.until).unwrap_or_default().as_chunks_mut();
             for block in words.chunks_mut(BLOCK) {
-                join_groups(block);
-                run.hash.hash_all(block);
+                run.hash.join_and_hash_all(block);
             }
         }
     }

@@ -3,33 +3,37 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::dlpack;
-use crate::batch::PooledBytes;
+use crate::batch::{PooledBytes, Shape};
 use crate::engine::run::Tensor;
 use crate::wire::Datatype;
 
 #[pyclass(frozen, module = "penstock._fastpath")]
 pub struct Array {
     #[pyo3(get)]
-    name: String,
+    name: Py<PyString>,
     datatype: Datatype,
-    #[pyo3(get)]
-    shape: Vec<i64>,
+    shape: Shape,
     /// Shared with the capsules made of it.
     memory: Arc<PooledBytes>,
 }
 
 impl Array {
-    pub fn of(tensor: Tensor) -> Self {
-        let Tensor { name, datatype, shape, memory } = tensor;
+    pub fn of(name: Py<PyString>, tensor: Tensor) -> Self {
+        let Tensor { datatype, shape, memory } = tensor;
         Self { name, datatype, shape, memory: Arc::new(memory) }
     }
 }
 
 #[pymethods]
 impl Array {
+    #[getter]
+    fn shape(&self) -> &[i64] {
+        &self.shape
+    }
+
     #[getter]
     fn datatype(&self) -> &'static str {
         self.datatype.name()

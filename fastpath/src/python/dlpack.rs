@@ -8,6 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::batch::Shape;
 use crate::wire::Datatype;
 
 const NAME: &CStr = c"dltensor";
@@ -50,7 +51,7 @@ struct DLManagedTensor {
 /// What a capsule that we made keeps alive.
 struct Owned<T> {
     managed: DLManagedTensor,
-    shape: Vec<i64>,
+    shape: Shape,
     _memory: T,
 }
 
@@ -72,7 +73,7 @@ pub fn export<T: Send + 'static>(
     py: Python<'_>,
     data: *const u8,
     datatype: Datatype,
-    shape: Vec<i64>,
+    shape: Shape,
     memory: T,
 ) -> PyResult<Py<PyAny>> {
     let owned = Box::new(Owned {
@@ -95,8 +96,9 @@ pub fn export<T: Send + 'static>(
         _memory: memory,
     });
     let owned = Box::into_raw(owned);
-    // SAFETY: `owned` came from `Box::into_raw` and nothing else refers to it yet. `managed` is the field that the
-    // capsule points at; the deleter finds `owned` again through `manager_ctx`.
+    // SAFETY: `owned` came from `Box::into_raw` and nothing else refers to it yet. The shape's dimensions, also where they
+    // are kept within it, stay where they are until the box is freed. `managed` is the field that the capsule points at;
+    // the deleter finds `owned` again through `manager_ctx`.
     let managed = unsafe {
         (*owned).managed.tensor.shape = (*owned).shape.as_mut_ptr();
         (*owned).managed.manager_ctx = owned.cast();

@@ -9,6 +9,7 @@ use pyo3::create_exception;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use smallvec::smallvec;
 
 use super::dlpack;
 use crate::weights::{Memory, ModelFile, ModelFileError, ModelParts, Pace, Unpacked, waiting_bytes};
@@ -94,7 +95,7 @@ pub fn reclaiming_bytes() -> usize {
 /// The memory as a tensor of bytes, freed when torch lets go of it.
 fn capsule(py: Python<'_>, memory: Memory) -> PyResult<Py<PyAny>> {
     let (data, length) = (memory.as_ptr(), i64::try_from(memory.len()).unwrap_or(i64::MAX));
-    dlpack::export(py, data, Datatype::Uint8, vec![length], memory)
+    dlpack::export(py, data, Datatype::Uint8, smallvec![length], memory)
 }
 
 fn pace(gently: bool) -> Pace {

@@ -24,7 +24,7 @@ pub struct PredictRequest<'a> {
     /// An Example message. Owned only where a caller sent the field in several parts.
     pub context: Option<Cow<'a, [u8]>>,
     /// Example messages.
-    pub examples: Vec<Reader<'a>>,
+    pub examples: SmallVec<[Reader<'a>; 1]>,
     pub columns: Vec<Column<'a>>,
     pub outputs: SmallVec<[&'a str; 2]>,
     pub receipt: bool,

@@ -145,7 +145,8 @@ fn end_bits(word: u64) -> u64 {
 
 /// Pushes eight groups of seven bits together, pairwise.
 #[inline]
-fn join_pairwise(groups: u64) -> u64 {
+#[must_use]
+pub fn join_pairwise(groups: u64) -> u64 {
     let pairs = (groups & 0x007f_007f_007f_007f) | (groups & 0x7f00_7f00_7f00_7f00) >> 1;
     let quads = (pairs & 0x0000_3fff_0000_3fff) | (pairs & 0x3fff_0000_3fff_0000) >> 2;
     (quads & 0x0fff_ffff) | (quads & 0x0fff_ffff_0000_0000) >> 4

@@ -1,6 +1,6 @@
 //! Fingerprint64 of an integer's decimal text, as TensorFlow's `as_string` and `to_hash_bucket_fast` make it.
 
-use super::farmhash::{farmhash64, farmhash64_word};
+use super::farmhash::{farmhash64, farmhash64_ends, farmhash64_word};
 
 /// Fingerprint64 of the value in decimal digits, with a minus sign where it is negative.
 #[inline]
@@ -15,20 +15,52 @@ pub fn farmhash64_decimal(value: i64) -> u64 {
     }
 }
 
-/// Up to eight digits, the first in the lowest byte, and how many they are.
-///
-/// The value is halved to two numbers of four digits, these to four of two, and those to eight digits, each step for all
-/// numbers at once. The quotients are exact: x · 10486 / 2²⁰ for x < 10⁴ by 100, x · 103 / 2¹⁰ for x < 100 by 10.
+/// Whether a value has four to seven digits.
+#[inline(always)]
+#[must_use]
+pub fn is_middle(value: u64) -> bool {
+    (1_000..10_000_000).contains(&value)
+}
+
+/// `farmhash64_decimal` of a value of four to seven digits. It takes no branch, so that the compiler makes vector
+/// instructions of it.
+#[inline(always)]
+#[must_use]
+pub fn farmhash64_middle(value: u64) -> u64 {
+    let [five, six, seven] = [10_000, 100_000, 1_000_000].map(|least| u64::from(value >= least));
+    let text = eight_digits(value) | ZEROS;
+    let length = 4 + five + six + seven;
+    farmhash64_ends((text >> (64 - 8 * length)) & 0xffff_ffff, text >> 32, length)
+}
+
+/// The text of eight zeros.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// Up to eight digits as text, the first in the lowest byte, and how many they are.
 #[inline]
 fn short_decimal(value: u32) -> (u64, u64) {
-    let fours = u64::from(value / 10_000) | u64::from(value % 10_000) << 32;
-    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
-    let pairs = hundreds | (fours - 100 * hundreds) << 16;
-    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
-    let digits = tens | (pairs - 10 * tens) << 8;
+    let digits = eight_digits(u64::from(value));
     // The last digit stands also where it is 0.
     let zeros = u64::from((digits | 1 << 56).trailing_zeros() / 8);
-    ((digits | 0x3030_3030_3030_3030) >> (8 * zeros), 8 - zeros)
+    ((digits | ZEROS) >> (8 * zeros), 8 - zeros)
+}
+
+/// The eight digits of a number below 10⁸, the first in the lowest byte.
+///
+/// The value is halved to two numbers of four digits, these to four of two, and those to eight digits, each step for all
+/// numbers at once. The quotients are exact: x · 109951163 / 2⁴⁰ for x < 10⁸ by 10⁴, x · 10486 / 2²⁰ for x < 10⁴ by 100,
+/// x · 103 / 2¹⁰ for x < 100 by 10.
+#[inline(always)]
+fn eight_digits(value: u64) -> u64 {
+    let upper = ((value & 0xffff_ffff) * 109_951_163) >> 40;
+    let lower = (value - 10_000 * upper) & 0xffff;
+    let [upper, lower] = [upper, lower].map(|four| {
+        let hundreds = (four * 10_486) >> 20;
+        hundreds | (four - 100 * hundreds) << 16
+    });
+    let pairs = upper | lower << 32;
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
+    tens | (pairs - 10 * tens) << 8
 }
 
 #[cfg(test)]
@@ -36,7 +68,11 @@ mod tests {
     use super::*;
 
     fn check(value: i64) {
-        assert_eq!(farmhash64_decimal(value), farmhash64(value.to_string().as_bytes()), "{value}");
+        let expected = farmhash64(value.to_string().as_bytes());
+        assert_eq!(farmhash64_decimal(value), expected, "{value}");
+        if is_middle(value.cast_unsigned()) {
+            assert_eq!(farmhash64_middle(value.cast_unsigned()), expected, "{value}");
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub fn farmhash64_u64(value: u64) -> u64 {
 pub fn farmhash64_word(word: u64, length: u64) -> u64 {
     match length {
         8.. => from_8_to_16(word, word, 8),
-        4..8 => mix(length + ((word & 0xffff_ffff) << 3), word >> (8 * (length - 4)), multiplier(length)),
+        4..8 => farmhash64_ends(word & 0xffff_ffff, word >> (8 * (length - 4)), length),
         _ => match word.to_le_bytes() {
             _ if length == 0 => K2,
             [only, ..] if length == 1 => from_1_to_3(only, only, only, 1),
@@ -39,6 +39,13 @@ pub fn farmhash64_word(word: u64, length: u64) -> u64 {
             [first, middle, last, ..] => from_1_to_3(first, middle, last, 3),
         },
     }
+}
+
+/// Fingerprint64 of 4 to 7 bytes, by the first four and the last four.
+#[inline]
+#[must_use]
+pub fn farmhash64_ends(first: u64, last: u64, length: u64) -> u64 {
+    mix(length + (first << 3), last, multiplier(length))
 }
 
 #[inline]
@@ -60,7 +67,7 @@ fn up_to_16(bytes: &[u8]) -> u64 {
     }
     if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
         let [first, last] = [*first, *last].map(|bytes| u64::from(u32::from_le_bytes(bytes)));
-        return mix(len + (first << 3), last, multiplier(len));
+        return farmhash64_ends(first, last, len);
     }
     match *bytes {
         [] => K2,

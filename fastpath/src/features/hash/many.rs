@@ -5,8 +5,9 @@
 //! the remainders than the reciprocal's 128-bit product.
 
 use super::buckets::Buckets;
-use super::decimal::farmhash64_decimal;
+use super::decimal::{farmhash64_decimal, farmhash64_middle, is_middle};
 use super::farmhash::farmhash64_u64;
+use crate::wire::varint::join_pairwise;
 
 /// Words of an AVX-512 register.
 const LANES: usize = 8;
@@ -24,24 +25,27 @@ impl IntegerHash {
     /// Replaces each little-endian word by the bucket of its Fingerprint64.
     #[inline]
     pub fn hash_all(self, words: &mut [[u8; 8]]) {
-        match self {
-            Self::Bytes(buckets) => hash_bytes(words, buckets),
-            Self::Decimal(buckets) => {
-                each(words, |word| buckets.of(farmhash64_decimal(word.cast_signed())));
-            }
-        }
+        self.hash(words, |word| word);
     }
-}
 
-#[inline]
-fn hash_bytes(words: &mut [[u8; 8]], buckets: Buckets) {
-    #[cfg(target_arch = "x86_64")]
-    if buckets.are_few() && has_avx512() {
-        // SAFETY: the processor has the instructions that the function is compiled for, as was just asked.
-        return unsafe { hash_bytes_avx512(words, buckets) };
+    /// The same of words as `varint::gather_groups` leaves them.
+    #[inline]
+    pub fn join_and_hash_all(self, words: &mut [[u8; 8]]) {
+        self.hash(words, join_pairwise);
     }
-    each(words, farmhash64_u64);
-    each(words, |hash| buckets.of(hash));
+
+    /// `read` makes an integer of what stands in a word.
+    #[inline]
+    fn hash(self, words: &mut [[u8; 8]], read: impl Fn(u64) -> u64 + Copy) {
+        let (Self::Bytes(buckets) | Self::Decimal(buckets)) = self;
+        #[cfg(target_arch = "x86_64")]
+        if buckets.are_few() && has_avx512() {
+            // SAFETY: the processor has the instructions that the function is compiled for, as was just asked.
+            return unsafe { hash_avx512(self, words, read) };
+        }
+        hash_in_blocks(self, words, read, |hash| hash);
+        each(words, |hash| buckets.of(hash));
+    }
 }
 
 /// VBMI2 is asked for, though not used, because it came with the processors (Ice Lake, Zen 4) that do not lower
@@ -55,27 +59,52 @@ fn has_avx512() -> bool {
         && is_x86_feature_detected!("avx512vl")
 }
 
+/// To few buckets.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
-fn hash_bytes_avx512(words: &mut [[u8; 8]], buckets: Buckets) {
-    in_blocks(words, buckets);
+fn hash_avx512(hash: IntegerHash, words: &mut [[u8; 8]], read: impl Fn(u64) -> u64 + Copy) {
+    let (IntegerHash::Bytes(buckets) | IntegerHash::Decimal(buckets)) = hash;
+    hash_in_blocks(hash, words, read, |hash| buckets.of_few(hash));
 }
 
-/// Whole blocks, the last of which overlaps the one before it, so that nothing is left for slower instructions.
+/// Replaces each word by what `reduce` makes of the Fingerprint64 of its integer.
 #[inline(always)]
-fn in_blocks(words: &mut [[u8; 8]], buckets: Buckets) {
-    let step = |word| buckets.of_few(farmhash64_u64(word));
-    let Some(last) = words.last_chunk::<LANES>() else { return each(words, step) };
-    let mut last = *last;
-    for block in words.as_chunks_mut::<LANES>().0 {
-        each(block, step);
+fn hash_in_blocks(
+    hash: IntegerHash,
+    words: &mut [[u8; 8]],
+    read: impl Fn(u64) -> u64,
+    reduce: impl Fn(u64) -> u64,
+) {
+    match hash {
+        IntegerHash::Bytes(_) => {
+            in_blocks(words, |block| each(block, |word| reduce(farmhash64_u64(read(word)))));
+        }
+        IntegerHash::Decimal(_) => in_blocks(words, |block| {
+            each(block, &read);
+            if block.iter().fold(true, |all, word| all & is_middle(u64::from_le_bytes(*word))) {
+                each(block, |word| reduce(farmhash64_middle(word)));
+            } else {
+                each(block, |word| reduce(farmhash64_decimal(word.cast_signed())));
+            }
+        }),
     }
-    if words.len().is_multiple_of(LANES) {
-        return;
+}
+
+/// A register's words at a time, so that nothing is left for slower instructions: what is less than a register at the end
+/// is filled up with one of its words.
+#[inline(always)]
+fn in_blocks(words: &mut [[u8; 8]], step: impl Fn(&mut [[u8; 8]; LANES])) {
+    let (blocks, rest) = words.as_chunks_mut::<LANES>();
+    let mut filled = [rest.first().copied().unwrap_or_default(); LANES];
+    for (place, word) in filled.iter_mut().zip(&*rest) {
+        *place = *word;
     }
-    each(&mut last, step);
-    if let Some(place) = words.last_chunk_mut() {
-        *place = last;
+    // The compiler puts the step in its place only where it stands once.
+    for block in blocks.iter_mut().chain((!rest.is_empty()).then_some(&mut filled)) {
+        step(block);
+    }
+    for (word, place) in rest.iter_mut().zip(filled) {
+        *word = place;
     }
 }
 
@@ -90,27 +119,75 @@ fn each(words: &mut [[u8; 8]], step: impl Fn(u64) -> u64) {
 mod tests {
     use std::num::NonZeroU64;
 
+    use super::super::farmhash::farmhash64;
     use super::*;
+    use crate::wire::Writer;
+    use crate::wire::varint::gather_groups;
+
+    /// What one integer after the other becomes, by functions of one integer.
+    fn expected(hash: IntegerHash, values: &[u64]) -> Vec<u64> {
+        let one = |value: &u64| match hash {
+            IntegerHash::Bytes(buckets) => buckets.of(farmhash64_u64(*value)),
+            IntegerHash::Decimal(buckets) => {
+                buckets.of(farmhash64(value.cast_signed().to_string().as_bytes()))
+            }
+        };
+        values.iter().map(one).collect()
+    }
+
+    fn words(values: &[u64]) -> Vec<[u8; 8]> {
+        values.iter().map(|value| value.to_le_bytes()).collect()
+    }
+
+    fn mixed(value: u64) -> u64 {
+        value.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn any_size(value: u64) -> u64 {
+        mixed(value) >> (value % 64)
+    }
+
+    fn four_to_seven_digits(value: u64) -> u64 {
+        1_000 + mixed(value) % 9_999_000
+    }
 
     #[test]
-    fn many_buckets_at_once_are_what_one_after_the_other_are() {
+    fn many_integers_at_once_are_hashed_as_one_after_the_other() {
         let counts = [1, 2, 3, 1000, 100_000, (1 << 30) - 1, 1 << 30, (1 << 30) + 1, u64::MAX];
-        for buckets in counts.into_iter().filter_map(NonZeroU64::new).map(Buckets::new) {
-            for length in (0..40).chain([1000]) {
-                let values =
-                    (0..length).map(|value: u64| value.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (value % 64));
-                let expected: Vec<u64> =
-                    values.clone().map(|value| buckets.of(farmhash64_u64(value))).collect();
-                let mut words: Vec<[u8; 8]> = values.map(u64::to_le_bytes).collect();
-                let mut plain = words.clone();
-                IntegerHash::Bytes(buckets).hash_all(&mut words);
-                assert_eq!(words.into_iter().map(u64::from_le_bytes).collect::<Vec<_>>(), expected);
-                // Also where this processor has other instructions.
-                if buckets.are_few() {
-                    in_blocks(&mut plain, buckets);
-                    assert_eq!(plain.into_iter().map(u64::from_le_bytes).collect::<Vec<_>>(), expected);
+        let all = counts.into_iter().filter_map(NonZeroU64::new).map(Buckets::new);
+        for hash in all.flat_map(|buckets| [IntegerHash::Bytes(buckets), IntegerHash::Decimal(buckets)]) {
+            let (IntegerHash::Bytes(buckets) | IntegerHash::Decimal(buckets)) = hash;
+            for value in [any_size as fn(u64) -> u64, four_to_seven_digits] {
+                for length in (0..40).chain([1000]) {
+                    let values: Vec<u64> = (0..length).map(value).collect();
+                    let expected = words(&expected(hash, &values));
+                    let (mut many, mut plain) = (words(&values), words(&values));
+                    hash.hash_all(&mut many);
+                    assert_eq!(many, expected);
+                    // Also where this processor has other instructions.
+                    if buckets.are_few() {
+                        hash_in_blocks(hash, &mut plain, |word| word, |hash| buckets.of_few(hash));
+                        assert_eq!(plain, expected);
+                    }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn groups_are_joined_before_they_are_hashed() {
+        let values: Vec<u64> = (0..100).map(|value: u64| value.pow(4)).collect();
+        let mut varints = Writer::default();
+        for value in &values {
+            varints.varint(*value);
+        }
+        let mut groups = vec![[0; 8]; values.len()];
+        assert_eq!(gather_groups(varints.as_slice(), &mut groups), Some(values.len()));
+        let buckets = Buckets::new(NonZeroU64::MIN.saturating_add(99_999));
+        for hash in [IntegerHash::Bytes(buckets), IntegerHash::Decimal(buckets)] {
+            let mut many = groups.clone();
+            hash.join_and_hash_all(&mut many);
+            assert_eq!(many, words(&expected(hash, &values)));
         }
     }
 }
