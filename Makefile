@@ -173,6 +173,10 @@ proto: $(STAMPS)/packages ## generate service/penstock/pb from proto/
 schema: ## write the JSON schema of model.toml, after a change in fastpath/src/spec/text.rs
 	cargo test --package fastpath --lib --quiet -- --ignored --exact spec::schema::write
 
+.PHONY: k8s-golden
+k8s-golden: $(STAMPS)/extension tools ## write what each overlay of k8s/ differs in from the base, for review of a change in k8s/
+	$(BIN)/python -m tests.structure.golden
+
 ##@ Ship
 
 .PHONY: image
