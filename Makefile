@@ -124,17 +124,33 @@ tools: $(STAMPS)/packages ## grpcurl and what else in Go the tests drive, into b
 	@tests/tools.sh $(GO_BIN)
 	@$(BIN)/python k8s/tests/schemas.py build/k8s/schemas
 
+# What is built is built first, so that no build takes the time of what is measured. K8S_JOBS=2 runs simulations and pods side by side: the former
+# mostly wait, and yield where both want a core.
+K8S_JOBS ?= 1
 .PHONY: k8s-test
-k8s-test: $(STAMPS)/extension tools ## k8s/ before a real Kubernetes, built into build/k8s the first time; real pods where root is
-	k8s/tests/binaries.sh build/k8s/bin
-	$(BIN)/python -m pytest k8s/tests --ignore k8s/tests/pods
-	@$(MAKE) --no-print-directory k8s-pods
+k8s-test: k8s-binaries k8s-images ## k8s/ before a real Kubernetes, built into build/k8s the first time; real pods where root is
+	@$(MAKE) --no-print-directory --keep-going --jobs $(K8S_JOBS) --output-sync=target k8s-simulations k8s-pods
+
+.PHONY: k8s-simulations
+k8s-simulations: k8s-binaries ## the part of k8s-test with simulated nodes
+	nice -n 19 $(BIN)/python -m pytest k8s/tests --ignore k8s/tests/pods --ignore k8s/tests/nightly
 
 .PHONY: k8s-pods
-k8s-pods: $(STAMPS)/extension tools ## the part of k8s-test with the image and real pods
-	k8s/tests/binaries.sh build/k8s/bin
-	TORCH_INDEX=$(TORCH_INDEX) k8s/tests/pods/prepare.sh $(CURDIR)/$(BIN)/python build/k8s/bin
+k8s-pods: k8s-images ## the part of k8s-test with the image and real pods
 	k8s/tests/pods/namespaces.sh $(BIN)/python -m pytest k8s/tests/pods
+
+.PHONY: k8s-nightly
+k8s-nightly: $(STAMPS)/extension tools ## Karpenter's core before k8s/, on simulated nodes: headroom and consolidation
+	k8s/tests/binaries.sh build/k8s/bin karpenter
+	$(BIN)/python -m pytest k8s/tests/nightly
+
+.PHONY: k8s-binaries
+k8s-binaries: $(STAMPS)/extension tools
+	k8s/tests/binaries.sh build/k8s/bin
+
+.PHONY: k8s-images
+k8s-images: k8s-binaries
+	TORCH_INDEX=$(TORCH_INDEX) k8s/tests/pods/prepare.sh $(CURDIR)/$(BIN)/python build/k8s/bin
 
 .PHONY: bench
 bench: setup ## measure, in 10 to 15 minutes: the suites, and the doors beside other servers for README
@@ -172,6 +188,10 @@ proto: $(STAMPS)/packages ## generate service/penstock/pb from proto/
 .PHONY: schema
 schema: ## write the JSON schema of model.toml, after a change in fastpath/src/spec/text.rs
 	cargo test --package fastpath --lib --quiet -- --ignored --exact spec::schema::write
+
+.PHONY: k8s-golden
+k8s-golden: $(STAMPS)/extension tools ## write what each overlay of k8s/ differs in from the base, for review of a change in k8s/
+	$(BIN)/python -m tests.structure.golden
 
 ##@ Ship
 

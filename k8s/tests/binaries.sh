@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds Kubernetes, kwok and a container runtime into a folder: minutes and 4 GB of Go's build cache the first time, nothing after that.
-# usage: k8s/tests/binaries.sh FOLDER
+# usage: k8s/tests/binaries.sh FOLDER [karpenter]     the latter builds Karpenter's core with its simulated provider too
 #
 # One program is the API server, the controller manager, the scheduler, the kubelet and kubectl, chosen by the name that it is called by
 # (modules/kube): one link instead of five. The runtime is containerd with the CNI plugins that one node needs, and a pause program for its pods;
@@ -10,6 +10,7 @@ set -eu
 folder=${1:?usage: k8s/tests/binaries.sh FOLDER}
 here=$(cd "$(dirname "$0")" && pwd)
 KWOK=v0.8.0
+KARPENTER=v1.14.1
 command -v go >/dev/null 2>&1 || {
     echo "binaries: Go is not installed; the tests that need a control plane will skip" >&2
     exit 0
@@ -48,7 +49,10 @@ if [ ! -e "$GOBIN/.kwok-$KWOK" ]; then
     : >"$GOBIN/.kwok-$KWOK"
 fi
 # kwok's own life of a node; that of pods is ours (pod_stages.yaml).
-module=$(cd "${TMPDIR:-/tmp}" && go mod download -json "sigs.k8s.io/kwok@$KWOK" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+source_of() { # module@version
+    cd "${TMPDIR:-/tmp}" && go mod download -json "$1" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p'
+}
+module=$(source_of "sigs.k8s.io/kwok@$KWOK")
 {
     for stage in "$module"/kustomize/stage/node/fast/*.yaml "$module"/kustomize/stage/node/heartbeat-with-lease/*.yaml; do
         case $stage in */kustomization.yaml) continue ;; esac
@@ -57,3 +61,16 @@ module=$(cd "${TMPDIR:-/tmp}" && go mod download -json "sigs.k8s.io/kwok@$KWOK" 
     done
     cat "$here/pod_stages.yaml"
 } >"$GOBIN/kwok.yaml"
+
+if [ "${2:-}" = karpenter ] && [ ! -e "$GOBIN/.karpenter-$KARPENTER" ]; then
+    echo "binaries: building karpenter" >&2
+    # Its program is named kwok, as kwok's own.
+    GOBIN=$GOBIN/karpenter nice go install -buildvcs=false -trimpath "sigs.k8s.io/karpenter/kwok@$KARPENTER"
+    mv "$GOBIN/karpenter/kwok" "$GOBIN/karpenter-kwok"
+    module=$(source_of "sigs.k8s.io/karpenter@$KARPENTER")
+    rm -rf "$GOBIN/karpenter"
+    mkdir -p "$GOBIN/karpenter/crds"
+    install -m 644 "$module"/kwok/charts/crds/*.yaml "$module"/kwok/apis/crds/*.yaml "$GOBIN/karpenter/crds"
+    install -m 644 "$module/kwok/examples/aws_instance_types.json" "$GOBIN/karpenter"
+    : >"$GOBIN/.karpenter-$KARPENTER"
+fi

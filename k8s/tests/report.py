@@ -1,8 +1,12 @@
-"""What a run has seen, for people: the curve of scaling as a picture, and a table of rollouts, in build/k8s/report."""
+"""What a run has seen, for people, in build/k8s/report: the curve of scaling as a picture, and tables with commands."""
 
 from __future__ import annotations
 
+import datetime as dt
+import enum
+import fcntl
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Sequence
@@ -12,6 +16,17 @@ FOLDER = Path(__file__).parents[2] / "build" / "k8s" / "report"
 SCALING = FOLDER / "scaling.svg"
 TABLE = FOLDER / "report.md"
 _ROWS = FOLDER / "rows.json"
+
+
+class Part(enum.Enum):
+    """A table of the report: its name, and the command that writes it."""
+
+    SIMULATED = ("Simulated nodes and pods", "make k8s-simulations")
+    SERVERS = ("Real servers, without a cluster", "make k8s-simulations")
+    PODS = ("Real pods", "make k8s-pods")
+    IMAGE = ("The image", "make k8s-pods")
+    KARPENTER = ("Karpenter's core, with simulated nodes", "make k8s-nightly")
+
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 900, 360, 60, 40, 40
 
@@ -51,21 +66,45 @@ def write_scaling(points: Sequence[tuple[float, float, int, int]], title: str) -
         + "".join([*marks, *lines])
         + "</svg>\n"
     )
-    add_row("scaling", title)
+    add_row(Part.SIMULATED, "scaling", title)
 
 
-def add_row(what: str, seen: str) -> None:
-    """A line of the table; one of the same name is replaced."""
+def add_row(part: Part, what: str, seen: str, *, control: bool = False) -> None:
+    """A line of the part's table, or of that of controls; one of the same name is replaced.
+
+    Programs may call it at the same time.
+    """
     FOLDER.mkdir(parents=True, exist_ok=True)
-    rows: dict[str, str] = json.loads(_ROWS.read_text()) if _ROWS.exists() else {}
-    rows[what] = seen
-    _ROWS.write_text(json.dumps(rows))
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=FOLDER
-    ).stdout.strip()
-    table = "".join(f"| {name} | {text} |\n" for name, text in rows.items())
-    TABLE.write_text(
-        f"| what | seen |\n| --- | --- |\n{table}\n"
-        f"{platform.machine()}, Kubernetes 1.36 with simulated nodes, and a real one for pods; commit {commit}; "
-        "`make k8s-test`.\n"
+    with (FOLDER / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        rows: dict[str, dict[str, str]] = json.loads(_ROWS.read_text()) if _ROWS.exists() else {}
+        rows[f"{part.name}: {what}"] = {
+            "table": "CONTROLS" if control else part.name,
+            "cells": f"| {what} | {seen.replace('|', ' ')} | `{part.value[1]}`, {_commit()}, {_now()} |",
+        }
+        _ROWS.write_text(json.dumps(rows))
+        TABLE.write_text(_written(list(rows.values())))
+
+
+def _written(rows: list[dict[str, str]]) -> str:
+    names = {part.name: part.value[0] for part in Part} | {"CONTROLS": "Controls: what must fail, and does"}
+    text = (
+        f"# What the tests of k8s/ have seen\n\n{platform.machine()}, {os.cpu_count()} CPUs, with other work on them; "
+        "Kubernetes 1.36. Each line says by which command, at which commit and when (UTC) it was seen.\n"
     )
+    if SCALING.exists():
+        text += f"\n![load, pods wanted and pods ready over time]({SCALING.name})\n"
+    for table, name in names.items():
+        if lines := [row["cells"] for row in rows if row["table"] == table]:
+            text += f"\n## {name}\n\n| what | seen | by |\n| --- | --- | --- |\n" + "\n".join(lines) + "\n"
+    return text
+
+
+def _commit() -> str:
+    """The commit that is checked out; `dirty` where files differ from it."""
+    asked = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    return subprocess.run(asked, capture_output=True, text=True, check=False, cwd=FOLDER).stdout.strip()
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M")

@@ -22,13 +22,13 @@ NAMESPACE = "penstock-simulated"
 ZONES = ("zone-a", "zone-b", "zone-c")
 
 
-def base(**deployment: Any) -> list[Manifest]:
-    """The base's objects for the simulation; keywords change the Deployment's spec."""
-    made = copy.deepcopy(k8s.render("base"))
+def base(folder: str = "base", /, **deployment: Any) -> list[Manifest]:
+    """The objects of a folder that has the base, for the simulation; keywords change the Deployment's spec."""
+    made = copy.deepcopy(k8s.render(folder))
     for manifest in made:
         if manifest["kind"] == "Namespace":
             manifest["metadata"]["name"] = NAMESPACE
-        else:
+        elif "namespace" in manifest["metadata"]:
             manifest["metadata"]["namespace"] = NAMESPACE
     k8s.one(made, "Deployment")["spec"].update(deployment)
     return made

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from k8s.tests import report
+from k8s.tests.report import Part
 from k8s.tests.target_group import Load, TargetGroup, Times
 from tests import models
 from tests.contract.conftest import DOORS
@@ -106,13 +107,15 @@ async def roll(repository: Path, way: Way) -> Rollout:
     return rollout
 
 
-def add_row(what: str, load: Load) -> None:
+def add_row(what: str, load: Load, *, control: bool = False) -> None:
     calls = sum(load.codes.values())
     bound = f" (95 % bound {3 / calls:.1e} a call)" if not load.failed() else ""
     report.add_row(
+        Part.SERVERS,
         what,
-        f"{load.failed()} of {calls} calls failed{bound}; {SERVERS} servers replaced, "
+        f"{load.failed():,} of {calls:,} calls failed{bound}; {SERVERS} servers replaced, "
         f"{CALLS_PER_SECOND} calls a second, generator at most {load.behind_s * 1000:.0f} ms behind",
+        control=control,
     )
 
 
@@ -124,7 +127,7 @@ async def test_a_rollout_as_the_manifests_say_loses_no_call(repository: Path, do
     # By itself, and before SIGKILL would have come.
     assert rollout.exit_codes == [0] * SERVERS
     assert PRE_STOP_S + (SETTINGS.drain_delay_s + SETTINGS.drain_timeout_s) / SPEED < GRACE_S
-    add_row(f"real servers: rollout, {door} door", rollout.load)
+    add_row(f"rollout, {door} door", rollout.load)
 
 
 CONTROLS = {
@@ -138,10 +141,10 @@ CONTROLS = {
 async def test_a_rollout_that_leaves_out_a_part_loses_calls(repository: Path, control: str) -> None:
     rollout = await roll(repository, CONTROLS[control])
     assert rollout.load.failed() > 0
-    add_row(f"control: real servers, {control}", rollout.load)
+    add_row(f"rollout of servers, {control}", rollout.load, control=True)
 
 
 async def test_slow_registration_with_the_gate_loses_no_call(repository: Path) -> None:
     rollout = await roll(repository, Way(register_lag_s=10))
     assert rollout.load.failed() == 0, rollout.load.codes
-    add_row("real servers: rollout, slow registration, readiness gate", rollout.load)
+    add_row("rollout, slow registration, readiness gate", rollout.load)

@@ -8,6 +8,7 @@ import pytest
 
 from k8s.tests import report, simulation
 from k8s.tests.control_plane import ControlPlane
+from k8s.tests.report import Part
 from k8s.tests.simulation import NAMESPACE, Watcher
 
 pytestmark = pytest.mark.timeout(600)
@@ -61,7 +62,8 @@ def test_a_rolling_update_never_serves_with_fewer_pods(fleet: Watcher) -> None:
     assert len(fleet.seen) > PODS
     assert fleet.fewest() >= PODS
     report.add_row(
-        "rolling update of 40 pods",
+        Part.SIMULATED,
+        f"rolling update of {PODS} pods",
         f"{len(fleet.seen)} events, never fewer than {fleet.fewest()} serving, at most {fleet.most()} pods at once, "
         f"{took_s:.0f} s",
     )
@@ -74,7 +76,11 @@ def test_a_broken_release_stalls_serves_on_and_is_undone_by_one_command(fleet: W
     fleet.plane.kubectl("--namespace", NAMESPACE, "rollout", "undo", "deployment/penstock")
     wait_for_rollout(fleet.plane)
     assert fleet.fewest() >= PODS
-    report.add_row("broken release, and its undoing", f"never fewer than {fleet.fewest()} of {PODS} serving")
+    report.add_row(
+        Part.SIMULATED,
+        "broken release, and its undoing",
+        f"never fewer than {fleet.fewest()} of {PODS} serving",
+    )
 
 
 def test_the_pods_are_spread_over_the_zones(fleet: Watcher) -> None:
@@ -103,7 +109,9 @@ def test_draining_a_zone_keeps_to_the_disruption_budget(fleet: Watcher) -> None:
     # A tenth.
     assert PODS - 4 <= fleet.fewest() < PODS
     report.add_row(
-        "drain of a zone", f"never fewer than {fleet.fewest()} of {PODS} serving (the budget allows 36)"
+        Part.SIMULATED,
+        "drain of a zone",
+        f"never fewer than {fleet.fewest()} of {PODS} serving (the budget allows 36)",
     )
 
 
@@ -121,6 +129,8 @@ def test_the_watcher_sees_a_rollout_that_serves_with_fewer_pods(fleet: Watcher) 
     wait_for_rollout(plane)
     assert fleet.fewest() < PODS
     report.add_row(
-        "control: the same with maxUnavailable 25 %",
-        f"down to {fleet.fewest()} of {PODS} serving, as must be",
+        Part.SIMULATED,
+        "rolling update with maxUnavailable 25 %",
+        f"down to {fleet.fewest()} of {PODS} serving",
+        control=True,
     )

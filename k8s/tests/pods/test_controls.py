@@ -33,7 +33,7 @@ def test_a_rollout_that_leaves_out_a_part_loses_calls(cluster: ControlPlane, con
         fleet.release("two")
         fleet.settle()
         seen = traffic.stop()
-    seen.add_row(f"control: {control}")
+    seen.add_row(f"rolling update of pods, {control}", control=True)
     # By what was left out, and not by a deadline that a busy machine missed.
     assert seen.unavailable > LEAST_LOST
     # Those that are answered are answered rightly all the same.

@@ -13,6 +13,7 @@ import pytest
 from k8s.tests import report
 from k8s.tests.pods.archive import Archive
 from k8s.tests.pods.conftest import IMAGES
+from k8s.tests.report import Part
 
 # Of all files together, in bytes.
 LARGEST = 900 * 10**6
@@ -72,7 +73,7 @@ def test_nothing_of_the_build_machine_stays(image: Archive) -> None:
 
 def test_it_is_no_larger_than_it_must_be(image: Archive) -> None:
     size = sum(image.files.values())
-    report.add_row("image", f"{size / 1e6:.0f} MB unpacked, {len(image.files):,} files")
+    report.add_row(Part.IMAGE, "size", f"{size / 1e6:.0f} MB unpacked, {len(image.files):,} files")
     assert size <= LARGEST
 
 
@@ -83,7 +84,9 @@ def test_the_bill_of_materials_has_every_distribution_that_is_installed(image: A
     found = (path.split("/")[-2].removesuffix(".dist-info").rsplit("-", 1) for path in metadata)
     assert listed == {f"{normal(name)}-{version}" for name, version in found}
     report.add_row(
-        "bill of materials, Python", f"{len(listed)} Python distributions, CycloneDX {bill['specVersion']}"
+        Part.IMAGE,
+        "bill of materials, Python",
+        f"{len(listed)} distributions, CycloneDX {bill['specVersion']}",
     )
 
 
@@ -96,7 +99,9 @@ def test_the_bill_of_materials_has_the_crates_of_the_extension(image: Archive) -
     needs = tomllib.loads((ROOT / "fastpath" / "Cargo.toml").read_text())["dependencies"]
     wanted = {need.get("package", name) if isinstance(need, dict) else name for name, need in needs.items()}
     assert wanted <= {name for name, _ in listed}
-    report.add_row("bill of materials, Rust", f"{len(listed)} crates, CycloneDX {bill['specVersion']}")
+    report.add_row(
+        Part.IMAGE, "bill of materials, Rust", f"{len(listed)} crates, CycloneDX {bill['specVersion']}"
+    )
 
 
 def written(bill: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, Self
 from k8s.tests import report
 from k8s.tests.pods.envoy import Envoy
 from k8s.tests.pods.models import FACTORS, NAME
+from k8s.tests.report import Part
 
 ROOT = Path(__file__).parents[3]
 # Of bench, in calls a second over so many connections, and of the client, over one.
@@ -64,12 +65,14 @@ class Seen:
         both = Counter(self.failures) + Counter(self.client_failures)
         return "; ".join(f"{count} × {what}" for what, count in both.most_common(4)) or "nothing"
 
-    def add_row(self, what: str, more: str = "") -> None:
+    def add_row(self, what: str, more: str = "", *, control: bool = False) -> None:
         """A line of the report; `more` stands at its end."""
         report.add_row(
-            f"pods: {what}",
+            Part.PODS,
+            what,
             f"{_counted(self.failed, self.calls)} without retries; {_counted(self.client_failed, self.client_calls)} "
             f"of penstock's client; {self.wrong()} wrong answers{'; ' + more if more else ''}",
+            control=control,
         )
 
 
@@ -128,4 +131,4 @@ def _json_of(process: subprocess.Popen[str]) -> Any:
 
 def _counted(failed: int, calls: int) -> str:
     bound = f" (95 % bound {3 / calls:.1e} a call)" if calls and not failed else ""
-    return f"{failed} of {calls:,} calls failed{bound}"
+    return f"{failed:,} of {calls:,} calls failed{bound}"

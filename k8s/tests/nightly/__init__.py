@@ -1,0 +1,1 @@
+"""Longer simulations, by `make k8s-nightly` alone."""
