@@ -24,7 +24,7 @@ use super::upstream::Link;
 use crate::batch::{Outbox, Spin, Ticket, Tokens};
 use crate::engine::{Caller, Decoded, Engine, Method};
 use crate::grpc::Encoding;
-use crate::metrics::busy::BusyTime;
+use crate::metrics::busy::{BusyTime, thread_cpu_time};
 use crate::metrics::door::DoorMetrics;
 use crate::status::Status;
 
@@ -202,6 +202,9 @@ impl IoThread {
                     self.engine.metrics.process.waited(awake);
                 }
                 if self.mailbox.poll_take(&mut mail, context).is_pending() {
+                    if self.busy.has_worked() {
+                        self.busy.turn(thread_cpu_time());
+                    }
                     // What is decoded from here on wakes the task again.
                     return self.rest(context);
                 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Builder;
 
 use super::slack::Turns;
@@ -12,11 +13,17 @@ use super::slack::Turns;
 /// What `since` holds while the thread waits.
 const WAITS: u64 = 0;
 
+/// Parks without a turn between two looks at the thread's CPU time, which are system calls.
+const PARKS: u64 = 64;
+
 /// Time that a thread was at work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkingTime {
+    /// From when it had something to do until it had no more. Time in which it could run and had no core counts.
     pub busy: Duration,
-    /// The part of it that fuller turns would have spared.
+    /// Of a core.
+    pub cpu: Duration,
+    /// The part of the latter that fuller turns would have spared.
     pub slack: Duration,
 }
 
@@ -24,38 +31,47 @@ impl WorkingTime {
     /// What the same work would take in full turns.
     #[must_use]
     pub fn needed(self) -> Duration {
-        self.busy.saturating_sub(self.slack)
+        self.cpu.saturating_sub(self.slack)
     }
 
     /// The share of it that is needed; all of nothing.
     #[must_use]
     pub fn needed_share(self) -> f64 {
-        if self.busy.is_zero() { 1.0 } else { self.needed().as_secs_f64() / self.busy.as_secs_f64() }
+        if self.cpu.is_zero() { 1.0 } else { self.needed().as_secs_f64() / self.cpu.as_secs_f64() }
     }
 
     /// What came after `before`.
     #[must_use]
     pub fn since(self, before: Self) -> Self {
-        Self { busy: self.busy.saturating_sub(before.busy), slack: self.slack.saturating_sub(before.slack) }
+        Self {
+            busy: self.busy.saturating_sub(before.busy),
+            cpu: self.cpu.saturating_sub(before.cpu),
+            slack: self.slack.saturating_sub(before.slack),
+        }
     }
 
     /// Both together.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self { busy: self.busy + other.busy, slack: self.slack + other.slack }
+        Self { busy: self.busy + other.busy, cpu: self.cpu + other.cpu, slack: self.slack + other.slack }
     }
 }
 
-/// The working time of one thread, which alone writes it. Time in which it could run and had no core counts: a thread
-/// that waits for a core has no time left either.
+/// The working time of one thread, which alone writes it.
 #[derive(Debug)]
 pub struct BusyTime {
     created: Instant,
     ended_ns: AtomicU64,
     /// When the work in progress began, counted from `created`.
     since_ns: AtomicU64,
-    /// Units of work done in this turn: a call that came, or an answer that went.
+    /// Of this turn: units of work done, which are calls that came and answers that went; and how long it waited awake.
     units: AtomicU64,
+    awake_ns: AtomicU64,
+    /// Since the last turn.
+    parks: AtomicU64,
+    /// The thread's CPU time when the last turn ended.
+    cpu_then_ns: AtomicU64,
+    cpu_ns: AtomicU64,
     slack_ns: AtomicU64,
     turns: Mutex<Turns>,
 }
@@ -69,6 +85,10 @@ impl BusyTime {
             ended_ns: AtomicU64::new(0),
             since_ns: AtomicU64::new(WAITS + 1),
             units: AtomicU64::new(0),
+            awake_ns: AtomicU64::new(0),
+            parks: AtomicU64::new(0),
+            cpu_then_ns: AtomicU64::new(0),
+            cpu_ns: AtomicU64::new(0),
             slack_ns: AtomicU64::new(0),
             turns: Mutex::default(),
         }
@@ -78,7 +98,12 @@ impl BusyTime {
     pub fn follow<'b>(self: &Arc<Self>, runtime: &'b mut Builder) -> &'b mut Builder {
         let (waits, works) = (Arc::clone(self), Arc::clone(self));
         runtime
-            .on_thread_park(move || waits.end(Instant::now()))
+            .on_thread_park(move || {
+                waits.end(Instant::now());
+                if waits.parks.fetch_add(1, Relaxed) >= PARKS {
+                    waits.turn(thread_cpu_time());
+                }
+            })
             .on_thread_unpark(move || works.begin(Instant::now()))
     }
 
@@ -100,6 +125,16 @@ impl BusyTime {
         }
         let took_ns = self.at(now).saturating_sub(since);
         self.ended_ns.fetch_add(took_ns, Relaxed);
+    }
+
+    /// All that lay there is done; `cpu` is the thread's CPU time by now. A thread with enough to do takes turn after turn
+    /// without waiting.
+    pub fn turn(&self, cpu: Duration) {
+        self.parks.store(0, Relaxed);
+        let cpu_ns = ns(cpu);
+        let took_ns = cpu_ns.saturating_sub(self.cpu_then_ns.swap(cpu_ns, Relaxed));
+        let took_ns = took_ns.saturating_sub(self.awake_ns.swap(0, Relaxed));
+        self.cpu_ns.fetch_add(took_ns, Relaxed);
         // What else it does, such as calls that it only hands on, is as much work in full turns.
         let units = self.units.swap(0, Relaxed);
         if units > 0 {
@@ -108,12 +143,19 @@ impl BusyTime {
         }
     }
 
+    /// Whether work was done in this turn.
+    #[must_use]
+    pub fn has_worked(&self) -> bool {
+        self.units.load(Relaxed) > 0
+    }
+
     /// So much of the work in progress was no work: the thread waited awake.
     pub fn waited(&self, awake: Duration) {
         let since = self.since_ns.load(Relaxed);
         if since != WAITS {
             self.since_ns.store(since.saturating_add(ns(awake)), Relaxed);
         }
+        self.awake_ns.fetch_add(ns(awake), Relaxed);
     }
 
     /// All of it until `now`, the work in progress included.
@@ -125,6 +167,7 @@ impl BusyTime {
         };
         WorkingTime {
             busy: Duration::from_nanos(self.ended_ns.load(Relaxed) + in_progress),
+            cpu: Duration::from_nanos(self.cpu_ns.load(Relaxed)),
             slack: Duration::from_nanos(self.slack_ns.load(Relaxed)),
         }
     }
@@ -132,6 +175,12 @@ impl BusyTime {
     fn at(&self, now: Instant) -> u64 {
         ns(now.saturating_duration_since(self.created)).max(WAITS + 1)
     }
+}
+
+/// User and system time of the calling thread.
+#[must_use]
+pub fn thread_cpu_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 fn ns(duration: Duration) -> u64 {
@@ -182,19 +231,19 @@ mod tests {
     fn the_fixed_part_of_turns_with_work_is_slack() {
         let start = Instant::now();
         let busy = BusyTime::new(start);
-        busy.end(start);
-        let mut now = start;
+        let mut cpu = Duration::ZERO;
         for n in 0..1_000_u64 {
-            busy.begin(now);
             busy.did(1 + n % 5);
-            now += us(20 + 3 * (1 + n % 5));
-            busy.end(now);
+            cpu += us(20 + 3 * (1 + n % 5));
+            busy.turn(cpu);
         }
-        let found = busy.until(now);
-        assert!(found.busy.abs_diff(us(29_000)) <= Duration::from_nanos(1), "{found:?}");
+        let found = busy.until(start);
+        assert_eq!(found.cpu, us(29_000));
         assert!((us(19_000)..us(20_500)).contains(&found.slack), "{found:?}");
-        busy.begin(now);
-        busy.end(now + us(500));
-        assert_eq!(busy.until(now + us(500)).slack, found.slack);
+        // Without units of work, and while it waits awake.
+        busy.waited(us(30));
+        busy.turn(cpu + us(530));
+        let after = busy.until(start);
+        assert_eq!((after.cpu, after.slack), (us(29_500), found.slack));
     }
 }

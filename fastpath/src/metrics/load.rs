@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::busy::WorkingTime;
 use super::slack::Turns;
 
 /// Slots of half a second: fine enough that the window's length wavers by 10 %, few enough to add up in no
@@ -174,6 +175,12 @@ impl Window {
             return 0.0;
         }
         (self.busy.as_secs_f64() / self.available.as_secs_f64()).min(1.0)
+    }
+
+    /// For want of better, as if model threads had a core while they have a batch.
+    #[must_use]
+    pub fn working_time(&self) -> WorkingTime {
+        WorkingTime { busy: self.busy, cpu: self.busy, slack: self.slack }
     }
 
     /// The same without slack: how much of the time the same rows would take in full batches.

@@ -29,7 +29,6 @@ use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
 
-use self::busy::WorkingTime;
 use self::counter::Counter;
 use self::door::DoorMetrics;
 pub use self::histogram::Histogram;
@@ -121,7 +120,7 @@ impl Metrics {
             let window = model.load.window(now);
             models.in_use = models.in_use.max(window.ratio());
             models.needed = models.needed.max(window.needed_ratio());
-            models.time = models.time.and(WorkingTime { busy: window.busy, slack: window.slack });
+            models.time = models.time.and(window.working_time());
         }
         self.process.ratio(models, now, self.calls())
     }

@@ -203,14 +203,9 @@ mod tests {
     fn the_busiest_io_thread_counts_where_models_are_less_busy() {
         let (process, start) = (process(), Instant::now());
         let threads = [process.io_thread(), process.io_thread()];
-        for thread in &threads {
-            thread.end(start);
-        }
         process.sample(start, NO_CALLS);
-        threads[0].begin(start + seconds(1));
-        threads[0].end(start + seconds(4));
-        threads[1].begin(start + seconds(4));
-        threads[1].end(start + seconds(5));
+        threads[0].turn(seconds(3));
+        threads[1].turn(seconds(1));
         assert!(near(process.ratio(models(0.1), start + seconds(5), NO_CALLS), 0.6));
         assert!(near(process.ratio(models(0.7), start + seconds(5), NO_CALLS), 0.7));
     }
@@ -255,10 +250,10 @@ mod tests {
     fn what_is_older_than_the_window_is_forgotten() {
         let (process, start) = (process(), Instant::now());
         let thread = process.io_thread();
+        thread.turn(seconds(4));
         for n in 0..10 {
             process.sample(start + SAMPLED_EACH * n, NO_CALLS);
         }
-        thread.end(start + seconds(5));
         for n in 10..21 {
             process.sample(start + SAMPLED_EACH * n, NO_CALLS);
         }
@@ -271,7 +266,7 @@ mod tests {
         let (process, start) = (process(), Instant::now());
         let before = CallCounts { answered: 1_000, refused: 0 };
         process.sample(start, before);
-        let time = WorkingTime { busy: seconds(4), slack: seconds(3) };
+        let time = WorkingTime { busy: seconds(4), cpu: seconds(4), slack: seconds(3) };
         let models = ModelsUse { in_use: 0.8, needed: 0.2, time };
         let at =
             |answered, refused| process.ratio(models, start + seconds(5), CallCounts { answered, refused });
@@ -290,7 +285,7 @@ mod tests {
             std::hint::spin_loop();
         }
         let all = process.ratio(models(0.0), start + seconds(1), NO_CALLS);
-        let time = WorkingTime { busy: seconds(4), slack: seconds(4) };
+        let time = WorkingTime { busy: seconds(4), cpu: seconds(4), slack: seconds(4) };
         let none = process.ratio(ModelsUse { time, ..models(0.0) }, start + seconds(1), NO_CALLS);
         assert!(all > 0.019 && near(none, 0.0), "{all}, {none}");
     }

@@ -3,7 +3,8 @@
 //! A thread with few calls takes one a turn, and pays for every turn a wake, a system call, a run of the model. With
 //! more calls its turns are fuller and hardly more of them. So the time that it is at work rises steeply while there is
 //! little to do and then hardly any more, and says nothing about how much more it could do. Without the fixed part of
-//! its turns it is in proportion to the calls.
+//! its turns it is in proportion to the calls. A turn of an I/O thread is from one hand-over to the engine to the next,
+//! in CPU time, the wake between them included; one of a model thread is a batch.
 
 use std::time::Duration;
 
