@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use rustix::thread::sched_yield;
-
-use crate::metrics::busy::thread_cpu_time;
+use rustix::time::{ClockId, clock_gettime};
 
 /// Of the time that a piece of work took, how long its thread then rests: a quarter of a core is used.
 const REST: u32 = 3;
@@ -27,7 +26,7 @@ impl Pace {
     /// milliseconds, and takes half of what two threads of one core share.
     #[must_use]
     pub fn gentle() -> Self {
-        Self { went_on: Some(thread_cpu_time()) }
+        Self { went_on: Some(thread_time()) }
     }
 
     /// Between two pieces of work, each a fraction of a millisecond.
@@ -37,9 +36,13 @@ impl Pace {
             return;
         };
         // Its CPU time, so that waiting for a disk or for a core does not make it wait longer.
-        std::thread::sleep(thread_cpu_time().saturating_sub(*went_on).saturating_mul(REST));
-        *went_on = thread_cpu_time();
+        std::thread::sleep(thread_time().saturating_sub(*went_on).saturating_mul(REST));
+        *went_on = thread_time();
     }
+}
+
+fn thread_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -52,8 +55,8 @@ mod tests {
     fn a_gentle_pace_rests_three_times_as_long_as_it_worked_and_a_fast_one_does_not() {
         let began = Instant::now();
         let mut pace = Pace::gentle();
-        let from = thread_cpu_time();
-        let worked = || thread_cpu_time().saturating_sub(from);
+        let from = thread_time();
+        let worked = || thread_time().saturating_sub(from);
         while worked() < Duration::from_millis(5) {
             std::hint::spin_loop();
         }
@@ -68,7 +71,7 @@ mod tests {
         pace.rest();
         assert!(
             pace.went_on
-                .is_some_and(|went_on| thread_cpu_time().saturating_sub(went_on) < Duration::from_secs(1))
+                .is_some_and(|went_on| thread_time().saturating_sub(went_on) < Duration::from_secs(1))
         );
     }
 }
