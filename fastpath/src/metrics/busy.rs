@@ -165,9 +165,12 @@ impl BusyTime {
             WAITS => 0,
             since => self.at(now).saturating_sub(since),
         };
+        let busy = Duration::from_nanos(self.ended_ns.load(Relaxed) + in_progress);
+        // A thread that tells of no units, such as the HTTP port's, may neither end a turn nor park while it is full.
+        let counts_units = !self.turns.lock().is_empty();
         WorkingTime {
-            busy: Duration::from_nanos(self.ended_ns.load(Relaxed) + in_progress),
-            cpu: Duration::from_nanos(self.cpu_ns.load(Relaxed)),
+            busy,
+            cpu: if counts_units { Duration::from_nanos(self.cpu_ns.load(Relaxed)) } else { busy },
             slack: Duration::from_nanos(self.slack_ns.load(Relaxed)),
         }
     }

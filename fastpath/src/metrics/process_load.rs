@@ -204,10 +204,21 @@ mod tests {
         let (process, start) = (process(), Instant::now());
         let threads = [process.io_thread(), process.io_thread()];
         process.sample(start, NO_CALLS);
-        threads[0].turn(seconds(3));
-        threads[1].turn(seconds(1));
+        for (thread, cpu) in threads.iter().zip([3, 1]) {
+            thread.did(1);
+            thread.turn(seconds(cpu));
+        }
         assert!(near(process.ratio(models(0.1), start + seconds(5), NO_CALLS), 0.6));
         assert!(near(process.ratio(models(0.7), start + seconds(5), NO_CALLS), 0.7));
+    }
+
+    #[test]
+    fn a_full_thread_that_tells_of_no_units_counts_though_it_never_waits() {
+        let (process, start) = (process(), Instant::now());
+        let thread = process.io_thread();
+        thread.begin(start);
+        process.sample(start, NO_CALLS);
+        assert!(process.ratio(models(0.0), start + seconds(5), NO_CALLS) > 0.99);
     }
 
     #[test]
@@ -250,6 +261,7 @@ mod tests {
     fn what_is_older_than_the_window_is_forgotten() {
         let (process, start) = (process(), Instant::now());
         let thread = process.io_thread();
+        thread.did(1);
         thread.turn(seconds(4));
         for n in 0..10 {
             process.sample(start + SAMPLED_EACH * n, NO_CALLS);

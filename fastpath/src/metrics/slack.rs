@@ -41,6 +41,13 @@ impl Turns {
         self.fixed().min(took)
     }
 
+    /// Whether no turn has been seen.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self(line) = self;
+        line.weight() <= 0.0
+    }
+
     /// What a turn costs by itself, at least.
     #[must_use]
     pub fn fixed(&self) -> Duration {
