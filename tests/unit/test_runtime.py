@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import sys
 import threading
 import warnings
 import weakref
@@ -103,6 +105,21 @@ def test_a_model_runs_in_inference_mode_with_the_threads_that_were_set() -> None
     threads.start()
     assert set(seen) == {(1, True)}
     assert threads.join(10)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a scheduling policy of Linux")
+def test_model_threads_that_serve_preempt_nobody_when_they_are_woken() -> None:
+    policies = []
+
+    def model(rows: torch.Tensor) -> torch.Tensor:
+        policies.append(os.sched_getscheduler(0))
+        return rows
+
+    threads = model_threads(model, Queue(Batch(3), Batch(1)))
+    threads.start()
+    assert threads.join(10)
+    assert policies[-2:] == [os.SCHED_BATCH, os.SCHED_BATCH]
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 def test_a_model_that_does_not_warm_up_is_a_load_error_and_ends_its_queue() -> None:
