@@ -9,9 +9,9 @@ _ROOT = Path(__file__).parents[1]
 _BUILT = _ROOT / "target" / "release"
 
 
-def is_built() -> bool:
-    """Whether asking for a program takes no time."""
-    return all((_BUILT / name).exists() for name in ("floor", "openloop"))
+def is_built(*names: str) -> bool:
+    """Whether asking for these programs takes no time."""
+    return all((_BUILT / name).exists() for name in names)
 
 
 def program(name: str) -> Path:

@@ -14,8 +14,10 @@ from bench.doors.figures import Memory, Results, Round
 from bench.doors.report import report, summary
 from bench.doors.run import Plan, measure
 
-needs_floor = pytest.mark.skipif(
-    not native.is_built(), reason="bench/native is not built (cargo build --release -p bench-native)"
+_BUILD = "(cargo build --release -p bench-native)"
+needs_floor = pytest.mark.skipif(not native.is_built("floor"), reason=f"the floor is not built {_BUILD}")
+needs_open_loop = pytest.mark.skipif(
+    not native.is_built("floor", "openloop"), reason=f"bench/native is not built {_BUILD}"
 )
 needs_h2load = pytest.mark.skipif(
     not load.is_installed(), reason="h2load is not installed (Debian: apt install nghttp2-client)"
@@ -92,7 +94,7 @@ def test_a_short_run_measures_every_server_and_reads_answers(tmp_path: Path) -> 
     assert LABELS[FAST] in summary({}, results)
 
 
-@needs_floor
+@needs_open_loop
 def test_an_open_loop_sends_what_its_schedule_says_and_counts_wrong_answers(tmp_path: Path) -> None:
     with servers.floor(35) as floor:
 
