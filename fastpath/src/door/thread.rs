@@ -32,6 +32,11 @@ use crate::status::Status;
 /// woken, a small model's run, and the way back.
 const SPIN: Duration = Duration::from_micros(100);
 
+/// CPU time after which the thread gives way once, at the end of a turn. Model threads take the core from nobody when they
+/// are woken; where they have none of their own and calls never stop coming, they would wait until the scheduler's slice,
+/// some milliseconds, is over.
+const GIVES_WAY_EACH: Duration = Duration::from_micros(100);
+
 /// A unary call that the engine has.
 pub struct UnaryCall {
     pub stream: u32,
@@ -193,6 +198,7 @@ impl IoThread {
     pub async fn carry(&self, mut connect: impl FnMut(std::net::TcpStream, Place)) {
         let mut mail = Mail::default();
         let mut spin = Spin::new(SPIN);
+        let mut gave_way = Duration::ZERO;
         poll_fn(|context| {
             loop {
                 if self.enqueue() && self.waiting.borrow().len() == 1 {
@@ -203,7 +209,12 @@ impl IoThread {
                 }
                 if self.mailbox.poll_take(&mut mail, context).is_pending() {
                     if self.busy.has_worked() {
-                        self.busy.turn(thread_cpu_time());
+                        let cpu = thread_cpu_time();
+                        self.busy.turn(cpu);
+                        if cpu.saturating_sub(gave_way) >= GIVES_WAY_EACH {
+                            gave_way = cpu;
+                            std::thread::yield_now();
+                        }
                     }
                     // What is decoded from here on wakes the task again.
                     return self.rest(context);

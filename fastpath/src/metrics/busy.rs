@@ -16,6 +16,10 @@ const WAITS: u64 = 0;
 /// Parks without a turn between two looks at the thread's CPU time, which are system calls.
 const PARKS: u64 = 64;
 
+/// CPU time of a turn that cannot grow without callers waiting for it. A turn is slack only as far as it is shorter: where
+/// more calls come than the thread can carry, turns grow to any length, and nothing is spared by still fuller ones.
+const FULL_TURN: Duration = Duration::from_millis(1);
+
 /// Time that a thread was at work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkingTime {
@@ -138,8 +142,10 @@ impl BusyTime {
         // What else it does, such as calls that it only hands on, is as much work in full turns.
         let units = self.units.swap(0, Relaxed);
         if units > 0 {
-            let slack = self.turns.lock().learn(units, Duration::from_nanos(took_ns));
-            self.slack_ns.fetch_add(ns(slack), Relaxed);
+            let took = Duration::from_nanos(took_ns);
+            let slack = self.turns.lock().learn(units, took);
+            let room = 1.0 - took.div_duration_f64(FULL_TURN).min(1.0);
+            self.slack_ns.fetch_add(ns(slack.mul_f64(room)), Relaxed);
         }
     }
 
@@ -242,11 +248,25 @@ mod tests {
         }
         let found = busy.until(start);
         assert_eq!(found.cpu, us(29_000));
-        assert!((us(19_000)..us(20_500)).contains(&found.slack), "{found:?}");
+        // 20 µs a turn, of which the longer turns have less left to spare.
+        assert!((us(18_500)..us(20_000)).contains(&found.slack), "{found:?}");
         // Without units of work, and while it waits awake.
         busy.waited(us(30));
         busy.turn(cpu + us(530));
         let after = busy.until(start);
         assert_eq!((after.cpu, after.slack), (us(29_500), found.slack));
+    }
+
+    #[test]
+    fn turns_that_take_as_long_as_callers_can_wait_have_no_slack() {
+        let start = Instant::now();
+        let busy = BusyTime::new(start);
+        let mut cpu = Duration::ZERO;
+        for n in 0..1_000_u64 {
+            busy.did(300 + n % 50);
+            cpu += us(500 + 2 * (300 + n % 50));
+            busy.turn(cpu);
+        }
+        assert_eq!(busy.until(start).slack, Duration::ZERO);
     }
 }
