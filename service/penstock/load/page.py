@@ -18,6 +18,8 @@ td.n{text-align:right}pre{background:#f4f4f4;padding:1rem;overflow:auto}.tag{bac
 """
 _WIDTH, _LINE = 640, 26
 _LABELS = 100
+# "10000000000 (100.0%)", in digits as wide as they come.
+_COUNTS = 180
 
 
 def page(report: Report, reported: dict[str, Any], calls: Iterable[dict[str, Any]]) -> str:
@@ -80,7 +82,7 @@ def _bars(report: Report) -> str:
     bars = []
     for place, (edge_s, calls, share) in enumerate(buckets):
         y = place * _LINE
-        length = (_WIDTH - 2 * _LABELS) * calls / most
+        length = (_WIDTH - _LABELS - _COUNTS) * calls / most
         bars.append(
             f'<text x="{_LABELS - 8}" y="{y + 17}" text-anchor="end">{edge_s * 1e3:.2f} ms</text>'
             f'<rect x="{_LABELS}" y="{y + 3}" width="{length:.1f}" height="{_LINE - 6}" fill="#3a9d8f"/>'
