@@ -9,8 +9,9 @@ from pathlib import Path
 
 _FILE = Path(__file__).with_name("expected.json")
 
-# Counts of one build agree to a thousandth; a change of the code that is meant to cost nothing moves them by a percent.
-SAME_BAND = 0.03
+# Most counts of one build agree to a thousandth, but those of 64 examples were up to 5 % lower in a third of the
+# processes; why is not known.
+SAME_BAND = 0.06
 # Of another compiler, C library, Python or valgrind: what they change is less, a cost that has doubled far beyond.
 OTHER_BAND = 0.25
 # On a machine in use the median ratio of a run has been between 0.9 and 1.15 times what is expected.
