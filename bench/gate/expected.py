@@ -14,10 +14,11 @@ _FILE = Path(__file__).with_name("expected.json")
 SAME_BAND = 0.06
 # Of another compiler, C library, Python or valgrind: what they change is less, a cost that has doubled far beyond.
 OTHER_BAND = 0.25
-# On a machine in use the median ratio of a run has been between 0.9 and 1.15 times what is expected.
-MOST_RATIO = 1.5
+# A processor of one name gave 0.9 to 1.15 times what is expected on a machine in use; 1.2 to 1.55 times, round after
+# round, on a host where everything took twice as long; and 1.6 there beside two processes that burn its cores.
+MOST_RATIO = 2.0
 # Of a processor that was not measured: what system calls cost beside decoding differs by half and more.
-MOST_RATIO_ELSEWHERE = 2.5
+MOST_RATIO_ELSEWHERE = 3.0
 RENEW = "if that is meant, renew bench/gate/expected.json with `python -m bench.gate`"
 
 

@@ -34,7 +34,7 @@ def test_a_request_costs_as_much_over_the_floor_as_before(
 
 def test_a_cost_that_has_doubled_is_a_fault() -> None:
     some = Expected({}, {}, {"known": {"fraud-1": 1.4}})
-    assert some.fault_of_ratio("fraud-1", 1.4 * 1.45, "known") is None
-    assert "at most 2.10" in str(some.fault_of_ratio("fraud-1", 2.8, "known"))
-    assert some.fault_of_ratio("fraud-1", 2.8, "another") is None
-    assert "at most 3.50" in str(some.fault_of_ratio("fraud-1", 3.6, "another"))
+    assert some.fault_of_ratio("fraud-1", 1.4 * 1.95, "known") is None
+    assert "at most 2.80" in str(some.fault_of_ratio("fraud-1", 2.9, "known"))
+    assert some.fault_of_ratio("fraud-1", 4.1, "another") is None
+    assert "at most 4.20" in str(some.fault_of_ratio("fraud-1", 4.3, "another"))
