@@ -124,9 +124,9 @@ tools: $(STAMPS)/packages ## grpcurl and what else in Go the tests drive, into b
 	@tests/tools.sh $(GO_BIN)
 	@$(BIN)/python k8s/tests/schemas.py build/k8s/schemas
 
-# What is built is built first, so that no build takes the time of what is measured. K8S_JOBS=2 runs simulations and pods side by side: the former
-# mostly wait, and yield where both want a core.
-K8S_JOBS ?= 1
+# What is built is built first, so that no build takes the time of what is measured. Simulations and pods run side by side: the former mostly
+# wait, and yield where both want a core.
+K8S_JOBS ?= 2
 .PHONY: k8s-test
 k8s-test: k8s-binaries k8s-images ## k8s/ before a real Kubernetes, built into build/k8s the first time; real pods where root is
 	@$(MAKE) --no-print-directory --keep-going --jobs $(K8S_JOBS) --output-sync=target k8s-simulations k8s-pods

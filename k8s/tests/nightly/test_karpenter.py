@@ -187,8 +187,8 @@ def nodes_follow_the_pods_away(plane: ControlPlane, metrics: MetricsApi, timelin
     metrics.busy_pods = FEW * TARGET
     plane.wait_for(lambda: fallen(plane), "fewer pods", LIMIT_S)
     fewer_s = time.monotonic() - began_s
-    # Half of the room is more than the pods and the headroom need.
-    plane.wait_for(lambda: timeline.cpus() <= cpus / 2, "fewer nodes", 2 * LIMIT_S)
+    # Half of the room is more than the pods and the headroom need. Nodes go one by one, each looked at twice.
+    plane.wait_for(lambda: timeline.cpus() <= cpus / 2, "fewer nodes", 3 * LIMIT_S)
     plane.wait_for(lambda: fallen(plane), "the pods that were moved", LIMIT_S)
     took_s = time.monotonic() - began_s
     moved = [at for at, serve, _ in watcher.seen if serve < timeline.fewest_wanted(at, 1)]
