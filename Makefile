@@ -124,16 +124,20 @@ tools: $(STAMPS)/packages ## grpcurl and what else in Go the tests drive, into b
 	@tests/tools.sh $(GO_BIN)
 	@$(BIN)/python k8s/tests/schemas.py build/k8s/schemas
 
-# What is built is built first, so that no build takes the time of what is measured. Simulations and pods run side by side: the former mostly
-# wait, and yield where both want a core.
+# What is built is built first, so that no build takes the time of what is measured. The parts run side by side: all of them mostly wait, and
+# what has no calls to answer yields where two want a core.
 K8S_JOBS ?= 2
 .PHONY: k8s-test
 k8s-test: k8s-binaries k8s-images ## k8s/ before a real Kubernetes, built into build/k8s the first time; real pods where root is
-	@$(MAKE) --no-print-directory --keep-going --jobs $(K8S_JOBS) --output-sync=target k8s-simulations k8s-pods
+	@$(MAKE) --no-print-directory --keep-going --jobs $(K8S_JOBS) --output-sync=target k8s-pods k8s-servers k8s-simulations
 
 .PHONY: k8s-simulations
 k8s-simulations: k8s-binaries ## the part of k8s-test with simulated nodes
-	nice -n 19 $(BIN)/python -m pytest k8s/tests --ignore k8s/tests/pods --ignore k8s/tests/nightly
+	nice -n 19 $(BIN)/python -m pytest k8s/tests --ignore k8s/tests/pods --ignore k8s/tests/nightly --ignore k8s/tests/test_leaving.py
+
+.PHONY: k8s-servers
+k8s-servers: $(STAMPS)/extension ## the part of k8s-test with processes of the server alone
+	nice -n 5 $(BIN)/python -m pytest k8s/tests/test_leaving.py
 
 .PHONY: k8s-pods
 k8s-pods: k8s-images ## the part of k8s-test with the image and real pods

@@ -22,7 +22,7 @@ class Part(enum.Enum):
     """A table of the report: its name, and the command that writes it."""
 
     SIMULATED = ("Simulated nodes and pods", "make k8s-simulations")
-    SERVERS = ("Real servers, without a cluster", "make k8s-simulations")
+    SERVERS = ("Real servers, without a cluster", "make k8s-servers")
     PODS = ("Real pods", "make k8s-pods")
     IMAGE = ("The image", "make k8s-pods")
     KARPENTER = ("Karpenter's core, with simulated nodes", "make k8s-nightly")

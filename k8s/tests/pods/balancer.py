@@ -79,6 +79,12 @@ class Balancer:
     def healthy(self) -> int:
         return sum(target.state == "healthy" for target in list(self.targets.values()))
 
+    def first_out_s(self, since_s: float) -> float:
+        """When, by the monotonic clock, a target got no new calls any more for the first time after `since_s`."""
+        return next(
+            at for at, _, what in list(self.events) if at > since_s and what in ("unhealthy", "draining")
+        )
+
     def _follow(self, path: str, kept: dict[str, Any]) -> None:
         while not self._ended.is_set():
             with contextlib.suppress(OSError, ValueError):

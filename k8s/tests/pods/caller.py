@@ -19,9 +19,6 @@ import numpy as np
 from k8s.tests.pods.models import NAME
 from penstock import AsyncClient, CallError, Tls
 
-# Of every call, its retries included.
-TIMEOUT_S = 2.4
-
 
 class Caller:
     """Counts answers by factor, and failures by code."""
@@ -60,7 +57,7 @@ class Caller:
 async def main(address: str, certificate: bytes, per_second: float) -> None:
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
-    async with AsyncClient(address, timeout_s=TIMEOUT_S, tls=Tls(root_certificates=certificate)) as client:
+    async with AsyncClient(address, tls=Tls(root_certificates=certificate)) as client:
         caller = Caller(client)
         await caller.run(per_second, over)
     counted = {"factors": caller.factors, "failures": caller.failures, "behind_s": caller.behind_s}

@@ -49,6 +49,16 @@ class Seen:
         return sum(count for what, count in self.failures.items() if "code = Unavailable" in what)
 
     @property
+    def cut_off(self) -> int:
+        """Of those, the ones whose server ended while it had them."""
+        return self._reset_by("connection termination")
+
+    @property
+    def refused(self) -> int:
+        """Of those, the ones that the balancer sent where nobody listened."""
+        return self._reset_by("remote connection failure")
+
+    @property
     def client_calls(self) -> int:
         return sum(self.factors.values()) + self.client_failed
 
@@ -64,6 +74,9 @@ class Seen:
         """Failures of both callers by what was wrong, most frequent first."""
         both = Counter(self.failures) + Counter(self.client_failures)
         return "; ".join(f"{count} × {what}" for what, count in both.most_common(4)) or "nothing"
+
+    def _reset_by(self, reason: str) -> int:
+        return sum(count for what, count in self.failures.items() if f"reset reason: {reason}" in what)
 
     def add_row(self, what: str, more: str = "", *, control: bool = False) -> None:
         """A line of the report; `more` stands at its end."""
