@@ -16,8 +16,9 @@ MAY_USE = {
     "status": {"wire"},
     "wire": {"status"},
     "grpc": {"status"},
+    "http2": set(),
     "client": _GROUND | {"grpc"},
-    "load": {"grpc", "client"},
+    "load": {"grpc", "http2", "client"},
     "spec": _GROUND,
     "features": _GROUND | {"spec"},
     "metrics": {"status"},
@@ -25,7 +26,7 @@ MAY_USE = {
     # Of batch, the aligned buffers alone.
     "weights": {"batch"},
     "engine": _GROUND | {"spec", "features", "metrics", "batch"},
-    "door": _GROUND | {"grpc", "metrics", "batch", "engine"},
+    "door": _GROUND | {"grpc", "http2", "metrics", "batch", "engine"},
     "rest": _GROUND | {"grpc", "features", "metrics", "batch", "engine", "door"},
     "offline": _GROUND | {"spec", "features", "batch", "engine"},
     PYTHON_DOOR: _GROUND

@@ -6,20 +6,19 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use bytes::{Buf, Bytes};
-use h2::server::SendResponse;
-use h2::{Reason, RecvStream, SendStream};
+use h2::{RecvStream, SendStream};
 use http::header::{HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Request, Response, Uri};
+use http::{Request, Uri};
 use tokio::time::timeout;
 
 use super::answer;
-use super::calls::Calls;
-use super::payload::Payload;
+use super::http2::{Conversation, Ending, Handle};
 use super::peer::Peer;
 use super::settings::STALL_TIMEOUT;
 use super::thread::IoThread;
+use crate::http2::frame::Reason;
 use crate::status::{Code, Status};
 
 /// The address that a call came from, behind those that proxies before this one have named.
@@ -31,33 +30,32 @@ const NO_AUTHORITY: Authority = Authority::from_static("penstock");
 
 /// Forwards a call in a task of its own, which ends with its caller.
 pub fn begin(
-    (thread, calls): (&Rc<IoThread>, &Rc<Calls>),
+    (thread, conversation): (&Rc<IoThread>, &Rc<Conversation>),
     peer: &Rc<Peer>,
-    parts: Parts,
-    body: RecvStream,
-    mut respond: SendResponse<Payload>,
+    stream: u32,
+    parts: &Parts,
 ) {
-    let stream = respond.stream_id().as_u32();
     thread.metrics().forward();
-    let (thread, owner, peer) = (Rc::clone(thread), Rc::clone(calls), Rc::clone(peer));
-    calls.run(stream, async move {
-        if let Err(status) = forward(&thread, &owner, request(parts, &peer), body, &mut respond).await {
-            answer::refuse(&mut respond, &status);
+    let request = request(parts, peer);
+    let (thread, handle) = (Rc::clone(thread), conversation.handle(stream));
+    conversation.run(stream, async move {
+        if let Err(status) = forward(&thread, request, &handle).await {
+            handle.refuse(&answer::refusal(&status));
         }
     });
 }
 
 /// The request as the servicer gets it.
-fn request(parts: Parts, peer: &Peer) -> Request<()> {
-    let mut uri = parts.uri.into_parts();
+fn request(parts: &Parts, peer: &Peer) -> Request<()> {
+    let mut uri = parts.uri.clone().into_parts();
     uri.scheme = Some(Scheme::HTTP);
     uri.authority.get_or_insert(NO_AUTHORITY);
     uri.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
     let mut request = Request::new(());
-    *request.method_mut() = parts.method;
+    *request.method_mut() = parts.method.clone();
     // All three parts are there.
     *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
-    *request.headers_mut() = parts.headers;
+    *request.headers_mut() = parts.headers.clone();
     let headers = request.headers_mut();
     headers.remove(CLIENT_CERTIFICATE);
     if let Some(certificate) = &peer.certificate {
@@ -81,27 +79,15 @@ fn forwarded_for(headers: &HeaderMap, address: IpAddr) -> Result<HeaderValue, In
 }
 
 /// An error where no answer has begun.
-async fn forward(
-    thread: &IoThread,
-    calls: &Calls,
-    request: Request<()>,
-    body: RecvStream,
-    respond: &mut SendResponse<Payload>,
-) -> Result<(), Status> {
+async fn forward(thread: &IoThread, request: Request<()>, handle: &Handle) -> Result<(), Status> {
     let mut sender = thread.link.sender().await?;
     let (answer, upwards) = sender.send_request(request, false).map_err(|error| lost(&error))?;
-    let up = pump(body, upwards, |piece| piece, || {});
+    let up = pump_up(handle, upwards);
     let down = async {
         let (parts, body) = answer.await.map_err(|error| lost(&error))?.into_parts();
         let ends = body.is_end_stream();
-        let mut head = Response::new(());
-        *head.status_mut() = parts.status;
-        *head.headers_mut() = parts.headers;
-        let sent = respond.send_response(head, ends);
-        calls.answer();
-        if let (Ok(downwards), false) = (sent, ends) {
-            // A client may ping whenever DATA comes, to learn how much of it is on the way.
-            pump(body, downwards, Payload::Piece, || calls.answer()).await;
+        if handle.send_head(parts.status, &parts.headers, ends).is_ok() && !ends {
+            pump_down(body, handle).await;
         }
         Ok(())
     };
@@ -117,37 +103,53 @@ async fn forward(
     .await
 }
 
-/// Carries DATA and trailers from one stream to another, no faster than that one is read. A stream that breaks off
-/// resets the other by being dropped.
-async fn pump<B: Buf>(mut from: RecvStream, mut to: SendStream<B>, wrap: fn(Bytes) -> B, sent: impl Fn()) {
-    while let Some(Ok(mut piece)) = poll_fn(|context| from.poll_data(context)).await {
+/// Carries a request to the servicer, no faster than that reads it. One that breaks off resets the servicer's stream.
+async fn pump_up(from: &Handle, mut to: SendStream<Bytes>) {
+    loop {
+        let mut piece = match poll_fn(|context| from.poll_data(context)).await {
+            Some(Ok(piece)) => piece,
+            Some(Err(_)) => return to.send_reset(h2::Reason::CANCEL),
+            None => break,
+        };
         let bytes = piece.len();
-        if piece.is_empty() && from.is_end_stream() {
-            break;
-        }
         while piece.has_remaining() {
             to.reserve_capacity(piece.len());
-            // The servicer reads, or ends the call; a caller may do neither.
+            // The servicer reads, or ends the call; one that hangs does neither.
             let room = match timeout(STALL_TIMEOUT, poll_fn(|context| to.poll_capacity(context))).await {
                 Ok(Some(Ok(room))) => room.min(piece.len()),
                 Ok(_) => return,
-                Err(_) => return to.send_reset(Reason::CANCEL),
+                Err(_) => return to.send_reset(h2::Reason::CANCEL),
             };
-            if to.send_data(wrap(piece.split_to(room)), false).is_err() {
+            if to.send_data(piece.split_to(room), false).is_err() {
                 return;
             }
-            sent();
+        }
+        from.release(bytes);
+    }
+    let _ = match from.take_trailers() {
+        Some(trailers) => to.send_trailers(trailers),
+        None => to.send_data(Bytes::new(), true),
+    };
+}
+
+/// Carries an answer to the caller, likewise.
+async fn pump_down(mut from: RecvStream, to: &Handle) {
+    while let Some(Ok(mut piece)) = poll_fn(|context| from.poll_data(context)).await {
+        let bytes = piece.len();
+        while piece.has_remaining() {
+            // A caller may neither read nor end the call.
+            match timeout(STALL_TIMEOUT, poll_fn(|context| to.poll_room(piece.len(), context))).await {
+                Ok(Ok(room)) => to.send(&mut piece, room),
+                Ok(Err(_)) => return,
+                Err(_) => return to.reset(Reason::Cancel),
+            }
         }
         let _ = from.flow_control().release_capacity(bytes);
     }
     match poll_fn(|context| from.poll_trailers(context)).await {
-        Ok(Some(trailers)) => {
-            let _ = to.send_trailers(trailers);
-        }
-        Ok(None) => {
-            let _ = to.send_data(wrap(Bytes::new()), true);
-        }
-        Err(error) => to.send_reset(error.reason().unwrap_or(Reason::CANCEL)),
+        Ok(Some(trailers)) => to.end(Ending::Trailers(&trailers)),
+        Ok(None) => to.end(Ending::Bare),
+        Err(error) => to.reset_with(error.reason().unwrap_or(h2::Reason::CANCEL).into()),
     }
 }
 
@@ -170,7 +172,7 @@ mod tests {
         parts.headers.append(FORWARDED_FOR, HeaderValue::from_static("192.0.2.7"));
         parts.headers.append(FORWARDED_FOR, HeaderValue::from_static("192.0.2.8"));
         let peer = Peer { address: "127.0.0.1:1234".parse().unwrap(), certificate: None };
-        let request = request(parts, &peer);
+        let request = request(&parts, &peer);
         assert_eq!(request.headers().get(CLIENT_CERTIFICATE), None);
         let named: Vec<_> = request.headers().get_all(FORWARDED_FOR).iter().collect();
         assert_eq!(named, ["192.0.2.7, 192.0.2.8, 127.0.0.1"]);
@@ -181,6 +183,6 @@ mod tests {
     fn a_path_alone_is_completed() {
         let parts = Request::builder().uri("/a/B").body(()).unwrap().into_parts().0;
         let peer = Peer { address: "[::1]:1".parse().unwrap(), certificate: None };
-        assert_eq!(request(parts, &peer).uri(), "http://penstock/a/B");
+        assert_eq!(request(&parts, &peer).uri(), "http://penstock/a/B");
     }
 }

@@ -33,6 +33,25 @@ pub struct Head {
     pub answer_encoding: Encoding,
 }
 
+/// What a header block says, read once for all calls that begin with it.
+#[derive(Debug)]
+pub struct Call {
+    pub parts: Parts,
+    /// The length that its body has; none where that is not announced.
+    pub content_length: Option<u64>,
+    pub route: Result<Route, Refusal>,
+    /// Of a call that the engine answers.
+    pub head: Result<Head, Refusal>,
+}
+
+impl Call {
+    /// `preferred` is how answers are compressed where the caller takes that.
+    pub fn new(parts: Parts, content_length: Option<u64>, preferred: Encoding) -> Self {
+        let (route, head) = (route_of(&parts), Head::read(&parts.headers, preferred));
+        Self { parts, content_length, route, head }
+    }
+}
+
 /// Why a request is no call.
 #[derive(Debug)]
 pub enum Refusal {
@@ -56,7 +75,7 @@ fn route(path: &str) -> Route {
 ///
 /// # Errors
 /// It is no gRPC call.
-pub fn route_of(parts: &Parts) -> Result<Route, Refusal> {
+fn route_of(parts: &Parts) -> Result<Route, Refusal> {
     if parts.method != HttpMethod::POST {
         return Err(Refusal::Http(StatusCode::METHOD_NOT_ALLOWED));
     }
@@ -73,7 +92,7 @@ impl Head {
     ///
     /// # Errors
     /// `Internal`: the timeout is none. `Unimplemented`: the encoding is not taken.
-    pub fn read(headers: &HeaderMap, preferred: Encoding) -> Result<Self, Refusal> {
+    fn read(headers: &HeaderMap, preferred: Encoding) -> Result<Self, Refusal> {
         let encoding = headers.get(GRPC_ENCODING).map(|value| Encoding::parse(value.as_bytes())).transpose();
         let accepted = |value: &http::HeaderValue| preferred.is_accepted_by(value.as_bytes());
         let answer_encoding = match preferred {

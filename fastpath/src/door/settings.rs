@@ -27,6 +27,8 @@ pub struct Settings {
 
 /// An open socket that shows no TLS and no HTTP/2 in this time is closed; what linkerd gives a protocol to show itself.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection that is ended for its client's mistakes has to take the reason.
+pub const LAST_WORD_TIMEOUT: Duration = Duration::from_secs(1);
 /// A unary request whose body does not come in this time is refused.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// An answer that its caller has not read in this time, and a second more for each so many bytes, is given up.
@@ -54,21 +56,25 @@ pub const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
 pub const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 /// At least; as many streams as are allowed can each have their window full and not stand in the way of others.
 pub const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
-/// What small DATA that is read and not yet taken may cost a connection, 256 bytes less its length each: one turn's
-/// worth of the smallest messages, several times. h2 would allow half the window, which a client that sends many small messages
-/// at once exceeds lawfully.
-pub const DATA_FRAME_BUDGET_BYTES: usize = 2 * 1024 * 1024;
 /// What one connection may read before the others of its thread have their turn.
 pub const TURN_BYTES: usize = 64 * 1024;
 /// What requests that have not come to their end may hold in one I/O thread: 32 of the default's largest.
 pub const MAX_UNFINISHED_BYTES: usize = 128 * 1024 * 1024;
-/// Streams that a client opened and reset before they were looked at (CVE-2023-44487), for each that it may have open.
-/// h2 looks at them once a turn, and a proxy whose callers give up together resets all of theirs in one.
-pub const PENDING_ACCEPT_RESETS_PER_STREAM: usize = 2;
-/// Streams that were reset for a client's mistakes (CVE-2025-8671); likewise. The count never falls, so that a connection's
-/// age bounds it too.
-pub const MAX_LOCAL_ERROR_RESETS: usize = 1024;
-/// Answers up to this size are handed to h2 at once; longer ones as their caller reads.
+/// Streams that were reset for a client's mistakes (CVE-2025-8671). The count never falls, so that a connection's age bounds
+/// it too.
+pub const MAX_FAULTS: usize = 1024;
+/// DATA frames without content that do not end a stream, and neither a call nor content between them.
+pub const EMPTY_DATA: u32 = 1000;
+/// Streams that were reset here and whose frames may still be on their way: what a client has sent before it read of it.
+pub const REMEMBERED_RESETS: usize = 256;
+/// A header block as it comes, in one frame or several: a list of the allowed size, without any compression, and as much again.
+pub const MAX_BLOCK_BYTES: usize = 2 * MAX_HEADER_LIST_BYTES as usize;
+pub const MAX_BLOCK_FRAMES: u32 = 16;
+/// What may lie unsent while more is read, and while tasks write more: two of TLS's largest records a write, twice.
+pub const MAX_UNSENT_BYTES: usize = 64 * 1024;
+/// What a connection keeps of the memory for that, when all has gone.
+pub const KEPT_UNSENT_BYTES: usize = 4 * MAX_UNSENT_BYTES;
+/// Answers up to this size are written at once where there is room; longer ones as their caller reads.
 pub const WHOLE_ANSWER_BYTES: usize = 64 * 1024;
 /// Answers up to this size wait for their reader without an end: at most 400 KiB on a connection of 100 streams. Looking
 /// for room costs each answer a little.

@@ -8,17 +8,12 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use h2::server::SendResponse;
-use h2::{RecvStream, SendStream};
-use http::request::Parts;
 use tokio::time::sleep_until;
 
 use super::answer;
-use super::body::NoMessage;
-use super::calls::Calls;
-use super::head::Head;
-use super::payload::Payload;
-use super::stream_body::StreamBody;
+use super::head::{Call, Head};
+use super::http2::{Conversation, Ending, Handle};
+use super::stream_body::{NoMessage, StreamBody};
 use super::stream_calls::StreamCalls;
 use super::thread::IoThread;
 use crate::engine::Method;
@@ -28,28 +23,24 @@ use crate::status::{Code, Status};
 
 /// Serves a stream in a task of its own, which ends with its caller.
 pub fn begin(
-    (thread, calls): (&Rc<IoThread>, &Rc<Calls>),
-    method: Method,
-    parts: &Parts,
-    body: RecvStream,
-    respond: SendResponse<Payload>,
+    (thread, conversation): (&Rc<IoThread>, &Rc<Conversation>),
+    stream: u32,
+    (method, call): (Method, &Call),
 ) {
-    let head = match Head::read(&parts.headers, thread.settings.response_encoding) {
-        Ok(head) => head,
-        Err(refusal) => return answer::turn_away(respond, refusal),
+    let head = match &call.head {
+        Ok(head) => *head,
+        Err(refusal) => return answer::turn_away(conversation, stream, refusal),
     };
-    let stream = respond.stream_id().as_u32();
-    let calls_of_stream = Rc::new(StreamCalls::new(method));
     let serving = Serving {
         method,
         deadline: head.timeout.map(|timeout| Instant::now() + timeout),
         head,
-        owner: Rc::clone(calls),
-        calls: calls_of_stream,
+        calls: Rc::new(StreamCalls::new(method)),
         thread: Rc::clone(thread),
     };
     thread.enter_stream(&serving.calls);
-    calls.run(stream, async move { serving.run(body, respond).await });
+    let handle = Rc::new(conversation.handle(stream));
+    conversation.run(stream, async move { serving.run(handle).await });
 }
 
 struct Serving {
@@ -57,7 +48,6 @@ struct Serving {
     head: Head,
     deadline: Option<Instant>,
     thread: Rc<IoThread>,
-    owner: Rc<Calls>,
     calls: Rc<StreamCalls>,
 }
 
@@ -72,30 +62,27 @@ impl Drop for Serving {
 }
 
 impl Serving {
-    async fn run(&self, body: RecvStream, mut respond: SendResponse<Payload>) {
-        let Ok(mut stream) = respond.send_response(answer::head(self.head.answer_encoding), false) else {
+    async fn run(&self, handle: Rc<Handle>) {
+        if handle.send_answer_head(self.head.answer_encoding).is_err() {
             return;
-        };
+        }
         let max_bytes = self.thread.settings.max_receive_bytes;
-        let mut body = StreamBody::new(body, self.head.encoding, max_bytes, &self.thread.unfinished);
-        match self.converse(&mut body, &mut stream).await {
-            Some(Ok(())) => answer::end(&mut stream, ending::ok()),
-            Some(Err(status)) => answer::end(&mut stream, ending::trailers(&status)),
+        let mut body =
+            StreamBody::new(Rc::clone(&handle), self.head.encoding, max_bytes, &self.thread.unfinished);
+        match self.converse(&mut body, &handle).await {
+            Some(Ok(())) => handle.end(Ending::Ok),
+            Some(Err(status)) => handle.end(Ending::Trailers(&ending::trailers(&status))),
             None => {}
         }
     }
 
     /// Reads and writes until nothing more is to be written: how the stream ends; none where its caller has gone.
-    async fn converse(
-        &self,
-        body: &mut StreamBody,
-        stream: &mut SendStream<Payload>,
-    ) -> Option<Result<(), Box<Status>>> {
+    async fn converse(&self, body: &mut StreamBody, handle: &Handle) -> Option<Result<(), Box<Status>>> {
         let reading = poll_fn(|context| self.poll_read(body, context));
         let writing = async {
             while let Some(message) = poll_fn(|context| self.calls.poll_answer(context)).await {
-                let message = Payload::Message(answer::framed(message, self.head.answer_encoding));
-                if !answer::write(stream, message, &self.owner).await {
+                let mut message = answer::framed(message, self.head.answer_encoding);
+                if !answer::write(handle, &mut message).await {
                     return None;
                 }
                 self.calls.written();
@@ -125,7 +112,7 @@ impl Serving {
                 break Err(Box::new(status));
             }
             if self.calls.is_full(self.thread.settings.max_stream_in_flight, context) {
-                body.hold(context);
+                body.hold();
                 return Poll::Pending;
             }
             match ready!(body.poll_message(context)) {

@@ -5,18 +5,32 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use h2::RecvStream;
 use tokio::time::{Sleep, sleep};
 
-use super::body::{NoMessage, cut_off};
+use super::body::cut_off;
+use super::http2::Handle;
 use super::settings::BODY_TIMEOUT;
 use super::unfinished::{Held, Unfinished};
 use crate::grpc::{Deframer, Encoding};
 use crate::status::{Code, Status};
 
+/// Why there is no message.
+#[derive(Debug)]
+pub enum NoMessage {
+    /// The caller is gone.
+    Gone,
+    Refused(Box<Status>),
+}
+
+impl From<Status> for NoMessage {
+    fn from(status: Status) -> Self {
+        Self::Refused(Box::new(status))
+    }
+}
+
 /// Reads a body as it comes.
 pub struct StreamBody {
-    stream: RecvStream,
+    handle: Rc<Handle>,
     deframer: Deframer,
     encoding: Encoding,
     max_message_bytes: usize,
@@ -29,13 +43,13 @@ pub struct StreamBody {
 
 impl StreamBody {
     pub fn new(
-        stream: RecvStream,
+        handle: Rc<Handle>,
         encoding: Encoding,
         max_message_bytes: usize,
         unfinished: &Rc<Unfinished>,
     ) -> Self {
         Self {
-            stream,
+            handle,
             deframer: Deframer::new(max_message_bytes),
             encoding,
             max_message_bytes,
@@ -53,7 +67,7 @@ impl StreamBody {
                 return Poll::Ready(Ok(Some(self.encoding.open(frame, self.max_message_bytes)?)));
             }
             self.release();
-            match self.stream.poll_data(context) {
+            match self.handle.poll_data(context) {
                 Poll::Ready(Some(Ok(piece))) => self.take(piece),
                 Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(NoMessage::Gone)),
                 Poll::Ready(None) if self.deframer.is_empty() => return Poll::Ready(Ok(None)),
@@ -63,13 +77,9 @@ impl StreamBody {
         }
     }
 
-    /// No message is wanted now. What has come is taken from h2 all the same, whose budget for small DATA is the whole
-    /// connection's; that its room is not given back holds the caller.
-    pub fn hold(&mut self, context: &mut Context<'_>) {
+    /// No message is wanted now. That the room of what comes is not given back holds the caller.
+    pub fn hold(&mut self) {
         self.patience = None;
-        while let Poll::Ready(Some(Ok(piece))) = self.stream.poll_data(context) {
-            self.take(piece);
-        }
     }
 
     fn take(&mut self, piece: Bytes) {
@@ -79,7 +89,7 @@ impl StreamBody {
 
     fn release(&mut self) {
         if self.unreleased > 0 {
-            let _ = self.stream.flow_control().release_capacity(std::mem::take(&mut self.unreleased));
+            self.handle.release(std::mem::take(&mut self.unreleased));
         }
     }
 

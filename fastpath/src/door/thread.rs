@@ -11,12 +11,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use h2::server::SendResponse;
-
 use super::answer;
-use super::calls::Calls;
+use super::http2::{Conversation, Protocol, Work};
 use super::mailbox::{Mail, Mailbox, News, Place};
-use super::payload::Payload;
 use super::settings::Settings;
 use super::stream_calls::StreamCalls;
 use super::unfinished::Unfinished;
@@ -40,9 +37,9 @@ const GIVES_WAY_EACH: Duration = Duration::from_micros(100);
 /// A unary call that the engine has.
 pub struct UnaryCall {
     pub stream: u32,
-    pub respond: SendResponse<Payload>,
+    /// Of the answer's message.
     pub encoding: Encoding,
-    pub calls: Rc<Calls>,
+    pub conversation: Rc<Conversation>,
 }
 
 /// Whom an answer is for.
@@ -71,7 +68,9 @@ pub struct IoThread {
     decoded: RefCell<Vec<Decoded>>,
     /// The postman, while nothing is decoded.
     postman: RefCell<Option<Waker>>,
-    connections: RefCell<Vec<Rc<Calls>>>,
+    connections: RefCell<Vec<Rc<Conversation>>>,
+    /// Into which all connections read, one after the other.
+    pub buffer: Cell<Vec<u8>>,
     streams: RefCell<Vec<Rc<StreamCalls>>>,
     draining: Cell<bool>,
 }
@@ -96,6 +95,7 @@ impl IoThread {
             decoded: RefCell::default(),
             postman: RefCell::default(),
             connections: RefCell::default(),
+            buffer: Cell::default(),
             streams: RefCell::default(),
             draining: Cell::new(false),
         })
@@ -103,9 +103,9 @@ impl IoThread {
 
     /// Hands a unary call to the engine; the answer goes to its caller now or later.
     pub fn submit_unary(&self, method: Method, message: &[u8], timeout: Option<Duration>, call: UnaryCall) {
-        let (calls, stream) = (Rc::clone(&call.calls), call.stream);
+        let (conversation, stream) = (Rc::clone(&call.conversation), call.stream);
         if let Some(token) = self.submit(method, message, timeout, For::Unary(call)) {
-            calls.waits(stream, token);
+            conversation.with(|protocol| protocol.set_work(stream, Work::Waits(token)));
         }
     }
 
@@ -146,10 +146,7 @@ impl IoThread {
         self.busy.did(1);
         let waiting = self.waiting.borrow_mut().take(token);
         match waiting.map(|waiting| waiting.caller) {
-            Some(For::Unary(call)) => {
-                call.calls.close(call.stream);
-                answer::send(call.respond, outcome, call.encoding, call.calls);
-            }
+            Some(For::Unary(call)) => answer::send(&call.conversation, call.stream, outcome, call.encoding),
             Some(For::Stream(calls, number)) => calls.answer(number, outcome),
             None => {}
         }
@@ -173,15 +170,27 @@ impl IoThread {
         self.draining.get()
     }
 
+    /// A call's caller has gone.
+    pub fn abandon(&self, work: Work) {
+        match work {
+            Work::Waits(token) => self.cancel(token),
+            Work::Runs(task) => task.abort(),
+            Work::Nobody | Work::Arrives(_) => {}
+        }
+    }
+
     /// A connection begins.
-    pub fn enter(&self, calls: &Rc<Calls>) {
-        self.connections.borrow_mut().push(Rc::clone(calls));
+    pub fn enter(&self, conversation: &Rc<Conversation>) {
+        self.connections.borrow_mut().push(Rc::clone(conversation));
     }
 
     /// A connection has ended, and all its calls with it.
-    pub fn leave(&self, calls: &Rc<Calls>) {
-        calls.take_all().into_iter().for_each(|token| self.cancel(token));
-        self.connections.borrow_mut().retain(|each| !Rc::ptr_eq(each, calls));
+    pub fn leave(&self, conversation: &Rc<Conversation>) {
+        let abandoned = conversation.with(Protocol::take_all);
+        for work in abandoned {
+            self.abandon(work);
+        }
+        self.connections.borrow_mut().retain(|each| !Rc::ptr_eq(each, conversation));
     }
 
     /// A stream of requests begins.
@@ -228,7 +237,7 @@ impl IoThread {
                         News::Connection(socket, place) => connect(socket, place),
                         News::Drain => {
                             self.draining.set(true);
-                            self.connections.borrow().iter().for_each(|calls| calls.wake());
+                            self.connections.borrow().iter().for_each(|connection| connection.wake());
                             self.streams.borrow().iter().for_each(|stream| stream.wake());
                         }
                         News::Stop => return Poll::Ready(()),

@@ -1,82 +1,96 @@
-//! A unary call of a hot method: its body is gathered, and the engine takes it.
+//! A unary call of a hot method: its message is gathered where it does not come whole, and the engine takes it.
 
-use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Poll};
-
-use bytes::Bytes;
-use h2::RecvStream;
-use h2::server::SendResponse;
-use http::request::Parts;
-use tokio::time::timeout;
+use std::time::Instant;
 
 use super::answer;
-use super::body::{NoMessage, UnaryBody};
-use super::calls::Calls;
-use super::head::Head;
-use super::payload::Payload;
+use super::body::UnaryBody;
+use super::head::Call;
+use super::http2::{Arriving, Conversation, Work};
 use super::settings::BODY_TIMEOUT;
 use super::thread::{IoThread, UnaryCall};
 use crate::engine::Method;
 use crate::status::{Code, Status};
 
-/// A call whose body is not complete.
-struct Arriving {
-    method: Method,
-    head: Head,
-    body: UnaryBody,
-    respond: SendResponse<Payload>,
-}
-
-/// Takes a call as far as it has come: nearly always its whole body is there already, and no task is made for it.
+/// A call begins, whose body is still to come unless it has ended.
 pub fn begin(
-    (thread, calls): (&Rc<IoThread>, &Rc<Calls>),
-    method: Method,
-    parts: &Parts,
-    body: RecvStream,
-    respond: SendResponse<Payload>,
-    context: &mut Context<'_>,
+    (thread, conversation): (&Rc<IoThread>, &Rc<Conversation>),
+    stream: u32,
+    (method, call): (Method, Rc<Call>),
+    has_ended: bool,
+    now: Instant,
 ) {
-    let head = match Head::read(&parts.headers, thread.settings.response_encoding) {
-        Ok(head) => head,
-        Err(refusal) => return answer::turn_away(respond, refusal),
-    };
-    let body = UnaryBody::new(body, thread.settings.max_receive_bytes, &thread.unfinished);
-    let mut arriving = Arriving { method, head, body, respond };
-    match arriving.poll(thread, context) {
-        Poll::Ready(message) => arriving.finish(message, thread, calls),
-        Poll::Pending => {
-            let stream = arriving.respond.stream_id().as_u32();
-            let (thread, owner) = (Rc::clone(thread), Rc::clone(calls));
-            calls.run(stream, async move {
-                let message = timeout(BODY_TIMEOUT, poll_fn(|context| arriving.poll(&thread, context))).await;
-                let message = message.unwrap_or_else(|_| Err(too_slow().into()));
-                arriving.finish(message, &thread, &owner);
-            });
-        }
+    if let Err(refusal) = &call.head {
+        return answer::turn_away(conversation, stream, refusal);
+    }
+    let body = UnaryBody::new(thread.settings.max_receive_bytes, &thread.unfinished);
+    let arriving = Arriving { method, call, body, since: now };
+    conversation.with(|protocol| protocol.set_work(stream, Work::Arrives(arriving)));
+    if has_ended {
+        go_on(thread, conversation, stream, &[], true);
     }
 }
 
-impl Arriving {
-    fn poll(&mut self, thread: &IoThread, context: &mut Context<'_>) -> Poll<Result<Bytes, NoMessage>> {
-        self.body.poll_message(self.head.encoding, thread.settings.max_receive_bytes, context)
-    }
-
-    fn finish(mut self, message: Result<Bytes, NoMessage>, thread: &Rc<IoThread>, calls: &Rc<Calls>) {
-        match message {
-            Ok(message) => {
-                let call = UnaryCall {
-                    stream: self.respond.stream_id().as_u32(),
-                    respond: self.respond,
-                    encoding: self.head.answer_encoding,
-                    calls: Rc::clone(calls),
-                };
-                thread.submit_unary(self.method, &message, self.head.timeout, call);
-            }
-            Err(NoMessage::Refused(status)) => answer::refuse(&mut self.respond, &status),
-            Err(NoMessage::Gone) => {}
+/// More of a call's body has come: nearly always all of it.
+pub fn go_on(
+    thread: &Rc<IoThread>,
+    conversation: &Rc<Conversation>,
+    stream: u32,
+    piece: &[u8],
+    has_ended: bool,
+) {
+    if has_ended {
+        let work = conversation.with(|protocol| protocol.set_work(stream, Work::Nobody));
+        if let Work::Arrives(arriving) = work {
+            finish(thread, conversation, stream, arriving, piece);
         }
+        return;
     }
+    let pushed =
+        conversation.with(|protocol| protocol.arriving(stream).map_or(Ok(()), |call| call.body.push(piece)));
+    if let Err(status) = pushed {
+        answer::refuse(conversation, stream, &status);
+    }
+}
+
+fn finish(
+    thread: &Rc<IoThread>,
+    conversation: &Rc<Conversation>,
+    stream: u32,
+    Arriving { method, call, mut body, .. }: Arriving,
+    last: &[u8],
+) {
+    // One without a head was turned away.
+    let Ok(head) = &call.head else { return };
+    match body.finish(last, head.encoding) {
+        Ok(message) => {
+            let conversation = Rc::clone(conversation);
+            let waiting = UnaryCall { stream, encoding: head.answer_encoding, conversation };
+            thread.submit_unary(method, &message, head.timeout, waiting);
+        }
+        Err(status) => answer::refuse(conversation, stream, &status),
+    }
+}
+
+/// Refuses calls whose bodies have not come in time; gives when the next one is to be looked for.
+pub fn give_up_late(conversation: &Rc<Conversation>, now: Instant) -> Option<Instant> {
+    let (late, next) = conversation.with(|protocol| {
+        let mut late = Vec::new();
+        let mut next: Option<Instant> = None;
+        for (stream, arriving) in protocol.all_arriving() {
+            let until = arriving.since + BODY_TIMEOUT;
+            if until <= now {
+                late.push(stream);
+            } else {
+                next = Some(next.map_or(until, |next| next.min(until)));
+            }
+        }
+        (late, next)
+    });
+    for stream in late {
+        answer::refuse(conversation, stream, &too_slow());
+    }
+    next
 }
 
 fn too_slow() -> Status {

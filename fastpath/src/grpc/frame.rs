@@ -57,18 +57,8 @@ impl Deframer {
             Pieces::One(held) => held,
             Pieces::Joined(held) => held,
         };
-        let Some((prefix, rest)) = held.split_first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
-        let [flag, length @ ..] = *prefix;
-        if flag > 1 {
-            let sentence =
-                format!("The first byte of a gRPC message is {flag}; 0 is plain and 1 is compressed.");
-            return Err(Status::new(Code::Internal, sentence));
-        }
-        let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-        if length > self.max_message_bytes {
-            return Err(too_long(length, self.max_message_bytes));
-        }
-        if rest.len() < length {
+        let Some((compressed, length)) = read_prefix(held, self.max_message_bytes)? else { return Ok(None) };
+        if held.len() < PREFIX_BYTES + length {
             return Ok(None);
         }
         let message = match &mut self.pieces {
@@ -81,7 +71,7 @@ impl Deframer {
                 held.split_to(length).freeze()
             }
         };
-        Ok(Some(Frame { compressed: flag == 1, message }))
+        Ok(Some(Frame { compressed, message }))
     }
 
     /// Bytes that are held.
@@ -98,6 +88,23 @@ impl Deframer {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// Whether the message at the front is compressed, and its length; none until the prefix has come.
+///
+/// # Errors
+/// `Internal`: a prefix that is none. `ResourceExhausted`: a message that is too long, before any room is made for it.
+pub fn read_prefix(bytes: &[u8], max_message_bytes: usize) -> Result<Option<(bool, usize)>, Status> {
+    let Some([flag, length @ ..]) = bytes.first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
+    if *flag > 1 {
+        let sentence = format!("The first byte of a gRPC message is {flag}; 0 is plain and 1 is compressed.");
+        return Err(Status::new(Code::Internal, sentence));
+    }
+    let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+    if length > max_message_bytes {
+        return Err(too_long(length, max_message_bytes));
+    }
+    Ok(Some((*flag == 1, length)))
 }
 
 /// A message over the limit; a retry cannot help, and the pushback says so.

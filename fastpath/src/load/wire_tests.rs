@@ -5,12 +5,12 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use super::http2::frame::{self, Frame};
 use super::http2::head::put_plain;
 use super::plan::Plan;
 use super::run::{Outcome, Running};
 use super::tests::plan;
 use super::workers::Workers;
+use crate::http2::frame::{self, Frame};
 
 const REFUSED_STREAM: u32 = 7;
 

@@ -4,15 +4,14 @@ use std::rc::Rc;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{StatusCode, header::InvalidHeaderValue};
-use loona_hpack::Decoder;
 
 use crate::client::Failure;
 use crate::client::answer::{check_head, encoding_of};
+use crate::http2::frame::TABLE_BYTES;
+use crate::http2::hpack::Decoder;
 
 /// Blocks of one connection that are known by their bytes; servers send two or three kinds.
 const MOST_KNOWN: usize = 16;
-/// Of the table that blocks refer to: this side has said nothing else (RFC 9113, section 6.5.2).
-const MOST_TABLE_BYTES: usize = 4_096;
 /// Of one block, as it is decoded.
 const MOST_BYTES: usize = 64 << 10;
 
@@ -30,16 +29,14 @@ pub struct Block {
 
 /// The blocks of one connection, in the order in which they come.
 pub struct Blocks {
-    decoder: Decoder<'static>,
-    /// Blocks of references alone, which mean the same until something is put into the table.
+    decoder: Decoder,
+    /// Blocks that leave the table as it is, which mean the same until another one changes it.
     known: Vec<(Box<[u8]>, Rc<Block>)>,
 }
 
 impl Default for Blocks {
     fn default() -> Self {
-        let mut decoder = Decoder::new();
-        decoder.set_max_allowed_table_size(MOST_TABLE_BYTES);
-        Self { decoder, known: Vec::new() }
+        Self { decoder: Decoder::new(TABLE_BYTES), known: Vec::new() }
     }
 }
 
@@ -50,8 +47,9 @@ impl Blocks {
         if let Some((_, known)) = self.known.iter().find(|(known, _)| **known == *bytes) {
             return Ok(Rc::clone(known));
         }
-        let block = Rc::new(self.decoded(bytes)?);
-        if !bytes.iter().all(|byte| is_reference(*byte)) {
+        let (block, is_lasting) = self.decoded(bytes)?;
+        let block = Rc::new(block);
+        if !is_lasting {
             self.known.clear();
         } else if self.known.len() < MOST_KNOWN {
             self.known.push((bytes.into(), Rc::clone(&block)));
@@ -59,37 +57,34 @@ impl Blocks {
         Ok(block)
     }
 
-    fn decoded(&mut self, bytes: &[u8]) -> Result<Block, String> {
+    /// And whether the table is as it was.
+    fn decoded(&mut self, bytes: &[u8]) -> Result<(Block, bool), String> {
         let mut headers = HeaderMap::new();
         let mut status = None;
         let mut size = 0;
-        let decoded = self.decoder.decode_with_cb(bytes, |name, value| {
+        let decoded = self.decoder.decode(bytes, |name, value| {
             size += name.len() + value.len();
-            if name.as_ref() == b":status" {
-                status = StatusCode::from_bytes(&value).ok();
+            if name == b":status" {
+                status = StatusCode::from_bytes(value).ok();
             } else if size <= MOST_BYTES
-                && let Ok(name) = HeaderName::from_bytes(&name)
-                && let Ok::<_, InvalidHeaderValue>(value) = HeaderValue::from_bytes(&value)
+                && let Ok(name) = HeaderName::from_bytes(name)
+                && let Ok::<_, InvalidHeaderValue>(value) = HeaderValue::from_bytes(value)
             {
                 headers.append(name, value);
             }
         });
-        decoded.map_err(|error| format!("a header block cannot be read: {error:?}"))?;
+        let is_lasting = decoded.map_err(|error| format!("a header block cannot be read: {error}"))?;
         if size > MOST_BYTES {
             return Err(format!("a header block has more than {MOST_BYTES} bytes"));
         }
-        Ok(Block {
+        let block = Block {
             is_informational: status.is_some_and(|status| status.is_informational()),
             ending: Failure::of_trailers(&headers),
             refused: check_head(status.unwrap_or(StatusCode::OK), &headers).err(),
             encoding: encoding_of(&headers).to_vec(),
-        })
+        };
+        Ok((block, is_lasting))
     }
-}
-
-/// A whole field in one byte, taken from a table.
-fn is_reference(byte: u8) -> bool {
-    byte > 0x80 && byte < 0xff
 }
 
 #[cfg(test)]

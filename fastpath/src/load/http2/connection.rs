@@ -4,27 +4,21 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::blocks::Blocks;
-use super::frame::{self, Frame};
-use super::head::{self, Head, TABLE_BYTES, Table};
+use super::head::{self, Head, Table};
 use super::streams::Streams;
+use crate::http2::frame::{
+    self, DEFAULT_WINDOW_BYTES, Frame, LAST_STREAM, MIN_FRAME_BYTES, Reason, TABLE_BYTES,
+};
 use crate::load::call::{Call, Calls};
 
 /// What the server may send before it hears that it was read: nothing that is read here is kept for long.
 const WINDOW_BYTES: u32 = 1 << 30;
 /// When a window is opened again.
 const REPLENISH_BYTES: u32 = 1 << 29;
-/// What a window is where nothing else is said (RFC 9113, section 6.9.2).
-const DEFAULT_WINDOW_BYTES: u32 = 65_535;
-/// What every server takes in one frame.
-const MAX_FRAME_BYTES: usize = 16_384;
-/// Of a frame that comes: this side has said nothing else.
-const MAX_RECEIVED_BYTES: usize = 16_384;
 /// Of heads and trailers, where a server's error details stand.
 const MAX_HEADER_BYTES: u32 = 64 << 10;
-/// The last stream that a client may open.
-const LAST_STREAM: u32 = (1 << 31) - 1;
-const CANCEL: u32 = 8;
-const REFUSED_STREAM: u32 = 7;
+const CANCEL: u32 = Reason::Cancel as u32;
+const REFUSED_STREAM: u32 = Reason::RefusedStream as u32;
 
 /// How a call on this connection is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,31 +113,10 @@ impl Connection {
         let remaining = call.deadline.map(|deadline| deadline.saturating_duration_since(now));
         self.head.put(&mut self.unsent, &mut self.table, remaining);
         self.unsent.extend_from_slice(further);
-        self.frame_heads(start, stream);
+        frame::close_block(&mut self.unsent, start, stream);
         self.streams.open(index);
         // Past it, calls go out on another connection.
         self.is_leaving |= self.streams.next() >= LAST_STREAM - 1;
-    }
-
-    /// Writes the length of the HEADERS frame at `start`, and cuts what is longer than a frame may be.
-    fn frame_heads(&mut self, start: usize, stream: u32) {
-        let bytes = self.unsent.len() - start - frame::HEADER_BYTES;
-        if bytes <= MAX_FRAME_BYTES {
-            let [_, length @ ..] = u32::try_from(bytes).unwrap_or(0).to_be_bytes();
-            if let Some(place) = self.unsent.get_mut(start..start + length.len()) {
-                place.copy_from_slice(&length);
-            }
-            return;
-        }
-        let block = self.unsent.split_off(start + frame::HEADER_BYTES);
-        self.unsent.truncate(start);
-        let mut parts = block.chunks(MAX_FRAME_BYTES).peekable();
-        let mut kind = frame::HEADERS;
-        while let Some(part) = parts.next() {
-            let flags = if parts.peek().is_none() { frame::END_HEADERS } else { 0 };
-            frame::put(&mut self.unsent, kind, flags, stream, part);
-            kind = frame::CONTINUATION;
-        }
     }
 
     /// Sends what the call has to send, as far as the windows let it; the rest follows as they open.
@@ -158,7 +131,7 @@ impl Connection {
     fn put_body(&mut self, call: &mut Call) -> bool {
         while !call.unsent.is_empty() {
             let window = usize::try_from(call.window.min(self.window)).unwrap_or(0);
-            let bytes = call.unsent.len().min(window).min(MAX_FRAME_BYTES);
+            let bytes = call.unsent.len().min(window).min(MIN_FRAME_BYTES);
             if bytes == 0 {
                 return false;
             }
@@ -225,7 +198,7 @@ impl Connection {
             self.frame(&frame, calls, over)?;
             rest = behind;
         }
-        if Frame::length(rest).is_some_and(|length| length > MAX_RECEIVED_BYTES) {
+        if Frame::length(rest).is_some_and(|length| length > MIN_FRAME_BYTES) {
             return Err("the server has sent a frame that is too long".to_owned());
         }
         Ok(bytes.len() - rest.len())

@@ -6,8 +6,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::connection::{Connection, End};
-use super::frame::{self, Frame};
 use super::head::{Head, put_plain};
+use crate::http2::frame::{self, Frame};
 use crate::load::answer::{Answer, Expected};
 use crate::load::call::{Call, Calls, Ticket};
 

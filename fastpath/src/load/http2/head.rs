@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use crate::client::call::rounded_up;
 use crate::grpc::timeout;
+use crate::http2::frame::TABLE_BYTES;
 
-/// The size of a header table where nothing else is said (RFC 9113, section 6.5.2).
-pub const TABLE_BYTES: usize = 4_096;
 /// What the table counts for a field besides its name and value.
 const FIELD_BYTES: usize = 32;
 

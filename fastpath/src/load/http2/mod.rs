@@ -5,7 +5,6 @@
 
 pub mod blocks;
 pub mod connection;
-pub mod frame;
 pub mod head;
 pub mod streams;
 

@@ -1,6 +1,6 @@
 //! The bytes of a call, written once: only the stream's number differs from call to call.
 
-use fastpath::load::http2::frame;
+use fastpath::http2::frame;
 
 /// What every HTTP/2 server takes in one frame.
 const MAX_FRAME_BYTES: usize = 16_384;
@@ -101,22 +101,23 @@ fn frames(block: &[u8], message: &[u8]) -> (Vec<u8>, Vec<usize>) {
 
 #[cfg(test)]
 mod tests {
-    use loona_hpack::Decoder;
-
     use super::*;
-    use fastpath::load::http2::frame::Frame;
+    use fastpath::http2::frame::{Frame, TABLE_BYTES};
+    use fastpath::http2::hpack::Decoder;
 
     #[test]
     fn the_first_call_of_a_connection_and_those_that_follow_have_the_same_headers() {
         let call = Call::new("/a.B/C", "127.0.0.1:1", &vec![7; MAX_FRAME_BYTES + 1]).unwrap();
-        let mut decoder = Decoder::new();
+        let mut decoder = Decoder::new(TABLE_BYTES);
         let mut heads = Vec::new();
         for stream in [1, 3, 5] {
             let mut bytes = Vec::new();
             call.put(&mut bytes, stream);
             let (head, rest) = Frame::split(&bytes).unwrap();
             assert_eq!((head.kind, head.stream), (frame::HEADERS, stream));
-            heads.push(decoder.decode(head.payload).unwrap());
+            let mut fields = Vec::new();
+            decoder.decode(head.payload, |name, value| fields.push((name.to_vec(), value.to_vec()))).unwrap();
+            heads.push(fields);
             let (part, rest) = Frame::split(rest).unwrap();
             assert_eq!(
                 (part.stream, part.payload.len(), part.has(frame::END_STREAM)),

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::answer::Answer;
 use crate::call::{Call, HEADER_TABLE_BYTES};
 use crate::header_block::Blocks;
-use fastpath::load::http2::frame::{self, Frame};
+use fastpath::http2::frame::{self, Frame};
 
 /// No answer of the benchmarks is held up by flow control.
 const STREAM_WINDOW_BYTES: u32 = 4 << 20;

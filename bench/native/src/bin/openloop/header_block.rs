@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use bench_native::grpc;
-use loona_hpack::Decoder;
+use fastpath::http2::frame::TABLE_BYTES;
+use fastpath::http2::hpack::Decoder;
 
 /// What one block says. A status that is no number counts as one that nobody uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,14 +15,14 @@ pub struct Statuses {
 
 /// The blocks of one connection, in the order in which they come.
 pub struct Blocks {
-    decoder: Decoder<'static>,
-    /// Blocks of references alone, which mean the same until something is put into the header table.
+    decoder: Decoder,
+    /// Blocks that leave the header table as it is, which mean the same until another one changes it.
     known: HashMap<Box<[u8]>, Statuses>,
 }
 
 impl Blocks {
     pub fn new() -> Self {
-        Self { decoder: Decoder::new(), known: HashMap::new() }
+        Self { decoder: Decoder::new(TABLE_BYTES), known: HashMap::new() }
     }
 
     pub fn read(&mut self, block: &[u8]) -> Result<Statuses, String> {
@@ -32,24 +33,18 @@ impl Blocks {
         let number = |value: &[u8]| {
             Some(std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or(u16::MAX))
         };
-        let decoded = self.decoder.decode_with_cb(block, |name, value| match name.as_ref() {
-            b":status" => statuses.http = number(&value),
-            name if name == grpc::STATUS.as_bytes() => statuses.grpc = number(&value),
+        let decoded = self.decoder.decode(block, |name, value| match name {
+            b":status" => statuses.http = number(value),
+            name if name == grpc::STATUS.as_bytes() => statuses.grpc = number(value),
             _ => {}
         });
-        decoded.map_err(|error| format!("header block: {error:?}"))?;
-        if block.iter().all(|byte| is_reference(*byte)) {
+        if decoded.map_err(|error| format!("header block: {error}"))? {
             self.known.insert(block.into(), statuses);
         } else {
             self.known.clear();
         }
         Ok(statuses)
     }
-}
-
-/// A whole field in one byte, taken from a table.
-fn is_reference(byte: u8) -> bool {
-    byte > 0x80 && byte < 0xff
 }
 
 #[cfg(test)]
