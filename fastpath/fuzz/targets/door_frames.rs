@@ -183,7 +183,7 @@ impl Both {
     fn look(&mut self) {
         let unsent = self.conversation.with(|protocol| {
             let unsent = std::mem::take(&mut protocol.unsent);
-            protocol.sent();
+            protocol.took();
             unsent
         });
         self.client.read(&unsent);
