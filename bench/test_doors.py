@@ -94,6 +94,8 @@ def test_a_short_run_measures_every_server_and_reads_answers(tmp_path: Path) -> 
     assert LABELS[FAST] in summary({}, results)
 
 
+# A generator that is older than its sources is built first.
+@pytest.mark.timeout(900)
 @needs_open_loop
 def test_an_open_loop_sends_what_its_schedule_says_and_counts_wrong_answers(tmp_path: Path) -> None:
     with servers.floor(35) as floor:

@@ -149,7 +149,7 @@ def test_a_server_that_has_gone_is_unavailable_and_one_that_comes_back_is_found(
         client = Client(first.address, timeout_s=20.0)
         score = client.infer("mlp", inputs).outputs["score"]
     with pytest.raises(CallError) as failure:
-        client.infer("mlp", inputs)
+        client.infer("mlp", inputs, timeout_s=3.0)
     assert failure.value.code == "UNAVAILABLE"
     with ServerProcess(tmp_path, "--port", first.address.rpartition(":")[2]):
         np.testing.assert_array_equal(client.infer("mlp", inputs).outputs["score"], score)

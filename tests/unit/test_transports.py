@@ -319,7 +319,7 @@ def test_a_server_is_known_by_its_certificate(transport: Transport, certificate:
             assert client.infer("m", INPUTS, request_id="r-1").id == "r-1"
         for stranger in (True, False):
             with (
-                Client(address, tls=stranger, timeout_s=10.0, transport=transport) as client,
+                Client(address, tls=stranger, timeout_s=3.0, transport=transport) as client,
                 pytest.raises(CallError) as refused,
             ):
                 client.infer("m", INPUTS)
