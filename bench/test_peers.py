@@ -62,6 +62,10 @@ def test_a_daemon_is_counted_and_paused_with_its_server_and_ended_after_it() -> 
     ) as benchmark:
         assert benchmark.stdout is not None
         server, daemon = (int(benchmark.stdout.readline()) for _ in range(2))
+        until = time.monotonic() + 10
+        # Until the process between them has ended, and the server has got its child.
+        while daemon not in tree(server) and time.monotonic() < until:
+            time.sleep(0.01)
         assert daemon in tree(server)
         process_tree.pause(server)
         paused_s = tree_cpu_s(server)
