@@ -1,6 +1,6 @@
 """Where a door answers a fault otherwise than the table of faults says, and why. The one list of such places.
 
-The grpcio door is gRPC's C core, which decides everything below the message by itself; at the fast door HTTP/2 is h2's.
+The grpcio door is gRPC's C core, which decides everything below the message by itself; the fast door has its own.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,9 @@ DIFFERENCES: dict[tuple[str, str], Difference] = {
     ("grpcio", "26-no_content_type"): Difference(_OK, _NO_CONTENT_TYPE),
     ("grpcio", "26-method_get"): Difference((None,), _NOT_POST, None, _RESET),
     ("grpcio", "26-method_put"): Difference((None,), _NOT_POST, None, _RESET),
-    ("fast", "7-metadata"): Difference((None,), "h2 answers HTTP 431, which clients show as UNKNOWN", 431),
+    ("fast", "7-metadata"): Difference(
+        (None,), "the door answers HTTP 431, which clients show as UNKNOWN", 431
+    ),
 }
 
 

@@ -70,7 +70,7 @@ pub const REMEMBERED_RESETS: usize = 256;
 /// A header block as it comes, in one frame or several: a list of the allowed size, without any compression, and as much again.
 pub const MAX_BLOCK_BYTES: usize = 2 * MAX_HEADER_LIST_BYTES as usize;
 pub const MAX_BLOCK_FRAMES: u32 = 16;
-/// What may lie unsent while more is read, and while tasks write more: two of TLS's largest records a write, twice.
+/// What may lie unsent while more is read, and while tasks write more: four of TLS's largest records.
 pub const MAX_UNSENT_BYTES: usize = 64 * 1024;
 /// What a connection keeps of the memory for that, when all has gone.
 pub const KEPT_UNSENT_BYTES: usize = 4 * MAX_UNSENT_BYTES;

@@ -12,7 +12,7 @@ use crate::door::settings::Settings;
 /// Whoever writes to it wakes the connection's task, once a turn.
 pub struct Conversation {
     protocol: RefCell<Protocol>,
-    /// The connection's task; none while it runs or is woken already.
+    /// The connection's task, once it has rested.
     sleeper: RefCell<Option<Waker>>,
     is_awake: Cell<bool>,
 }

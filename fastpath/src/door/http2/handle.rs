@@ -102,6 +102,7 @@ impl Handle {
         self.conversation.with(|protocol| protocol.put_refusal(self.stream, headers));
     }
 
+    /// Nothing happens to a stream that is closed.
     pub fn reset(&self, reason: Reason) {
         self.reset_with(reason as u32);
     }
@@ -118,6 +119,6 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.conversation.with(|protocol| protocol.drop_stream(self.stream));
+        self.reset(Reason::Cancel);
     }
 }

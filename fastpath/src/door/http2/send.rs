@@ -5,7 +5,6 @@ use http::{HeaderMap, StatusCode};
 
 use super::fields::put_field;
 use super::protocol::{Event, Protocol};
-use super::stream::Work;
 use crate::door::settings::{MAX_UNSENT_BYTES, UNREAD_ANSWER_BYTES, WHOLE_ANSWER_BYTES};
 use crate::grpc::{Encoding, Framed};
 use crate::http2::frame::{self, MIN_FRAME_BYTES, Reason};
@@ -169,16 +168,6 @@ impl Protocol {
         } else {
             self.remove(stream);
         }
-    }
-
-    /// A task gives its stream up: what is not closed by now is not going to be.
-    pub(super) fn drop_stream(&mut self, stream: u32) -> bool {
-        let is_open = self.streams.contains_key(&stream);
-        if is_open {
-            // The task drops it itself.
-            let _: Work = self.reset(stream, Reason::Cancel);
-        }
-        is_open
     }
 
     /// A client has made room: what waits for it goes on.
