@@ -48,8 +48,8 @@ def load_torchscript(
     sha256: str | None = None,
     intra_op_threads: int = 1,
     gently: bool = False,
-) -> torch.jit.ScriptModule:
-    """A frozen module on the CPU, for inference alone. Raises ModelLoadError.
+) -> Callable[..., Any]:
+    """What runs a model, frozen, on the CPU, for inference alone. Raises ModelLoadError.
 
     `called`, `sha256` and `gently` as in `torchscript.load`; `intra_op_threads` are those of the models that
     serve. The bytes are as trusted as code is: TorchScript can do what a program can.
@@ -62,11 +62,14 @@ def load_torchscript(
         loaded = torchscript.load(
             file, called=called, sha256=sha256, intra_op_threads=intra_op_threads, gently=gently
         )
-        return torchscript.freeze(loaded, intra_op_threads)
+        module = torchscript.freeze(loaded, intra_op_threads)
     except ModelLoadError:
         raise
     except Exception as error:
         raise ModelLoadError(f"{file.name} does not load: {_reason(error)}") from error
+    # A call of the module itself takes a microsecond longer, in Python, to look for hooks.
+    forward: Callable[..., Any] = module if torchscript.has_hooks(module) else module.forward
+    return forward
 
 
 def run_once(model: Callable[..., object], queue: Queue) -> None:

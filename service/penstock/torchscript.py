@@ -78,11 +78,18 @@ def load(
 def freeze(module: torch.jit.ScriptModule, intra_op_threads: int = 1) -> torch.jit.ScriptModule:
     """The module for inference alone, its weights constants of its code and not copied. Raises what torch raises.
 
-    Afterwards, operators on this thread use `intra_op_threads`.
+    One with hooks is not frozen, which would leave them out. Afterwards, operators on this thread use
+    `intra_op_threads`.
     """
     with _one_thread(intra_op_threads):
-        frozen: torch.jit.ScriptModule = torch.jit.freeze(module.eval())
+        module = module.eval()
+        frozen: torch.jit.ScriptModule = module if has_hooks(module) else torch.jit.freeze(module)
     return frozen
+
+
+def has_hooks(module: torch.jit.ScriptModule) -> bool:
+    """Whether something of its own runs before or after its `forward`. Hooks of modules inside are a part of that."""
+    return bool(module._forward_pre_hooks or module._forward_hooks)  # noqa: SLF001 - there is no other way to ask
 
 
 @contextmanager

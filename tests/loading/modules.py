@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable
-from typing import Optional
+from typing import Optional, Tuple  # noqa: UP035 - TorchScript knows it by this name
 
 import torch
 from torch import nn
@@ -209,6 +209,27 @@ def quantized_linear() -> nn.Module:
         )
 
 
+class Hooked(nn.Module):
+    """Something runs before the outermost `forward` and something after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(16, 4)
+        self.register_forward_pre_hook(_doubled)
+        self.register_forward_hook(_halved)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner(x)
+
+
+def _doubled(_module: nn.Module, inputs: Tuple[torch.Tensor]) -> Tuple[torch.Tensor]:  # noqa: UP006 - TorchScript knows it by this name
+    return (inputs[0] * 2,)
+
+
+def _halved(_module: nn.Module, inputs: Tuple[torch.Tensor], outputs: torch.Tensor) -> torch.Tensor:  # noqa: UP006 - as above
+    return outputs / 2 + 100
+
+
 SCRIPTED: dict[str, Callable[[], nn.Module]] = {
     "linear": lambda: nn.Linear(16, 4),
     "large": lambda: nn.Sequential(nn.Linear(16, 4000), nn.ReLU(), nn.Linear(4000, 3)),
@@ -223,6 +244,7 @@ SCRIPTED: dict[str, Callable[[], nn.Module]] = {
     "quantized_tensor": QuantizedTensor,
     "quantized_linear": quantized_linear,
     "recurrent": Recurrent,
+    "hooked": Hooked,
     "nothing": nn.Identity,
 }
 TRACED: dict[str, Callable[[], nn.Module]] = {

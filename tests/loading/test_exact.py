@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from penstock import torchscript
+from penstock import runtime, torchscript
 from penstock._fastpath import ModelFile
 from tests.loading import archives, modules
 
@@ -85,6 +85,13 @@ def test_frozen_it_gives_the_same(name: str, tmp_path: Path) -> None:
         else:
             outcomes.append(run(frozen))
     assert outcomes[0] == outcomes[1]
+
+
+def test_hooks_of_the_outermost_module_run_although_freezing_leaves_them_out(tmp_path: Path) -> None:
+    path = archives.put(tmp_path, modules.saved("hooked"))
+    assert run(torch.jit.freeze(by_torch(path).eval())) != run(by_torch(path))
+    with path.open("rb") as file:
+        assert run(runtime.load_torchscript(file)) == run(by_torch(path))
 
 
 @pytest.mark.parametrize("name", ["large", "views", "constants", "quantized_linear"])

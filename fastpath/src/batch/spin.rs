@@ -14,6 +14,10 @@ const MAX_SKIPPED: u32 = 15;
 /// all are awake.
 const LONGER_AFTER_A_FAILURE: u32 = 2;
 
+/// Looks between two times that the thread gives way: about a microsecond. Giving way is a system call, takes the lock of the
+/// core's scheduler, which others need to wake somebody there, and leaves less of the caches to the work that comes next.
+const LOOKS: u32 = 64;
+
 /// What one thread has learned.
 #[derive(Debug)]
 pub struct Spin {
@@ -44,7 +48,10 @@ impl Spin {
         while !paid && waited < longest {
             // Whom this thread waits for may have been woken on its own core, and could not run before its slice ended.
             std::thread::yield_now();
-            paid = ready();
+            paid = (0..LOOKS).any(|_| {
+                std::hint::spin_loop();
+                ready()
+            });
             waited = began.elapsed();
         }
         self.learn(paid);

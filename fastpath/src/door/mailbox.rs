@@ -2,10 +2,11 @@
 //! and what to do next. One lock and at most one wake for all that lies there.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use crate::batch::{Answer, Outbox};
+use crate::batch::{Answer, Outbox, Spin};
 use parking_lot::Mutex;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -47,7 +48,11 @@ pub struct Mail {
 
 /// The mailbox of one I/O thread.
 #[derive(Default)]
-pub struct Mailbox(Mutex<Inner>);
+pub struct Mailbox {
+    inner: Mutex<Inner>,
+    /// Something lies there: for an owner that waits awake, who would keep the lock from others by looking.
+    has_mail: AtomicBool,
+}
 
 #[derive(Default)]
 struct Inner {
@@ -65,24 +70,28 @@ impl Mailbox {
     pub fn poll_take(&self, mail: &mut Mail, context: &Context<'_>) -> Poll<()> {
         mail.answers.clear();
         mail.news.clear();
-        let mut inner = self.0.lock();
+        let mut inner = self.inner.lock();
         if inner.mail.answers.is_empty() && inner.mail.news.is_empty() {
             inner.waiting = Some(context.waker().clone());
             return Poll::Pending;
         }
         std::mem::swap(&mut inner.mail, mail);
+        self.has_mail.store(false, Ordering::Relaxed);
         Poll::Ready(())
     }
 
-    /// Whether nothing lies there, as far as can be told without waiting.
-    pub fn is_empty(&self) -> bool {
-        self.0.try_lock().is_none_or(|inner| inner.mail.answers.is_empty() && inner.mail.news.is_empty())
+    /// Waits awake for mail for a moment, where that pays (see `Spin`), and gives how long. Called by the owner alone, before
+    /// `poll_take`; whoever puts something there meanwhile need not wake it, which takes a system call.
+    pub fn spin(&self, spin: &mut Spin) -> Duration {
+        self.inner.lock().waiting = None;
+        spin.wait(|| self.has_mail.load(Ordering::Relaxed))
     }
 
     fn put(&self, change: impl FnOnce(&mut Mail)) {
         let waiting = {
-            let mut inner = self.0.lock();
+            let mut inner = self.inner.lock();
             change(&mut inner.mail);
+            self.has_mail.store(true, Ordering::Relaxed);
             inner.waiting.take()
         };
         if let Some(waiting) = waiting {

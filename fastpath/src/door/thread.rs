@@ -212,7 +212,7 @@ impl IoThread {
             loop {
                 if self.enqueue() && self.waiting.borrow().len() == 1 {
                     // Nobody else is kept waiting.
-                    let awake = spin.wait(|| !self.mailbox.is_empty());
+                    let awake = self.mailbox.spin(&mut spin);
                     self.busy.waited(awake);
                     self.engine.metrics.process.waited(awake);
                 }
