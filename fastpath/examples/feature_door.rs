@@ -44,7 +44,7 @@ fn main() {
     let version = engine.add_version(decode::model());
     engine.routes.add(Route::to(Arc::clone(&version)));
     let upstream = Upstream::Unix(PathBuf::from("/nowhere"));
-    let mut door = Door::open("127.0.0.1:0", &engine, settings(), &upstream, None).expect("a port");
+    let door = Door::open("127.0.0.1:0", &engine, settings(), &upstream, None).expect("a port");
     let serving = Arc::clone(&version);
     let model = thread::spawn(move || run(&serving));
     println!("{}", door.address().port());

@@ -1,6 +1,7 @@
 """Connections are told to go twice, and nobody loses a call by it."""
 
 import asyncio
+import threading
 from typing import Any
 
 import grpc
@@ -65,6 +66,23 @@ async def test_a_call_that_comes_between_the_two_goaways_is_answered() -> None:
                 client.answer_pings()
                 wait_for_goodbye(client)
                 assert client.goaways()[1][1] == last
+
+        await asyncio.to_thread(converse)
+
+
+async def test_a_door_that_waits_for_its_last_connection_answers_what_it_is_asked_meanwhile() -> None:
+    """A lock held meanwhile would be waited for with the interpreter's lock held, by whoever renews certificates."""
+    async with fast_door(Echo()) as door:
+
+        def converse() -> None:
+            with FrameConnection(door.address) as client:
+                assert client.answer(client.call(ECHO, echo_body())).grpc_status == 0
+                stopping = threading.Thread(target=door.door.stop, args=[LIMIT_S])
+                stopping.start()
+                assert [door.door.connections for _ in range(100)] == [1] * 100
+                assert stopping.is_alive()
+            stopping.join(LIMIT_S)
+            assert not stopping.is_alive()
 
         await asyncio.to_thread(converse)
 

@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -44,7 +45,7 @@ pub const STOP_LOOK: Duration = Duration::from_millis(5);
 pub struct Door {
     address: SocketAddr,
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -77,7 +78,7 @@ impl Door {
         let ends = std::iter::repeat_with(End::default).take(settings.io_threads.max(1)).collect();
         let shared = Arc::new(Shared { ends, tls: ArcSwapOption::new(tls) });
         let settings = Arc::new(settings);
-        let mut door = Self { address, shared: Arc::clone(&shared), threads: Vec::new() };
+        let door = Self { address, shared: Arc::clone(&shared), threads: Mutex::default() };
         let mut listener = Some(socket);
         for (number, end) in shared.ends.iter().enumerate() {
             let busy = engine.metrics.process.io_thread();
@@ -93,7 +94,7 @@ impl Door {
             };
             let runtime = busy.follow(tokio::runtime::Builder::new_current_thread().enable_all()).build()?;
             let thread = std::thread::Builder::new().name(format!("penstock-io-{number}"));
-            door.threads.push(thread.spawn(move || {
+            door.threads.lock().push(thread.spawn(move || {
                 // Its tasks are caught one by one. Without the thread itself new connections would be dealt to nobody; a
                 // process that ends is started again.
                 if catch_unwind(AssertUnwindSafe(|| start.run(&runtime))).is_err() {
@@ -127,13 +128,13 @@ impl Door {
     }
 
     /// Closes the port, after at most `grace` for connections that have been told to go.
-    pub fn stop(&mut self, grace: Duration) {
+    pub fn stop(&self, grace: Duration) {
         let until = Instant::now() + grace;
         while self.connections() > 0 && Instant::now() < until {
             std::thread::sleep(STOP_LOOK);
         }
         self.shared.ends.iter().for_each(|end| end.mailbox.send(News::Stop));
-        for thread in self.threads.drain(..) {
+        for thread in self.threads.lock().drain(..) {
             // A thread that panicked has ended too.
             let _ = thread.join();
         }

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
@@ -67,7 +66,7 @@ impl DoorSettings {
 }
 
 #[pyclass(frozen, name = "Door", module = "penstock._fastpath")]
-pub struct PyDoor(Mutex<Door>);
+pub struct PyDoor(Door);
 
 impl PyDoor {
     pub fn open(
@@ -87,11 +86,7 @@ impl PyDoor {
         };
         let (settings, tls) = (settings.settings()?, tls.map(|pem| config_of(pem, ALPN_H2)).transpose()?);
         let door = py.detach(|| Door::open((host, port), engine, settings, &upstream, tls));
-        Ok(Self(Mutex::new(door?)))
-    }
-
-    fn door(&self) -> MutexGuard<'_, Door> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(Self(door?))
     }
 }
 
@@ -99,25 +94,25 @@ impl PyDoor {
 impl PyDoor {
     #[getter]
     fn port(&self) -> u16 {
-        self.door().address().port()
+        self.0.address().port()
     }
 
     #[getter]
     fn connections(&self) -> usize {
-        self.door().connections()
+        self.0.connections()
     }
 
     fn set_tls(&self, tls: Pem) -> PyResult<()> {
-        self.door().set_tls(config_of(&tls, ALPN_H2)?);
+        self.0.set_tls(config_of(&tls, ALPN_H2)?);
         Ok(())
     }
 
     fn drain(&self) {
-        self.door().drain();
+        self.0.drain();
     }
 
     fn stop(&self, py: Python<'_>, grace_s: f64) {
         let grace = Duration::try_from_secs_f64(grace_s).unwrap_or_default();
-        py.detach(|| self.door().stop(grace));
+        py.detach(|| self.0.stop(grace));
     }
 }

@@ -1,7 +1,7 @@
 //! The HTTP port, as the server opens and ends it.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -24,7 +24,7 @@ pub struct HttpSettings {
 }
 
 #[pyclass(frozen, name = "HttpPort", module = "penstock._fastpath")]
-pub struct PyHttpPort(Mutex<Port>);
+pub struct PyHttpPort(Port);
 
 impl PyHttpPort {
     pub fn open(
@@ -44,11 +44,7 @@ impl PyHttpPort {
         let servicer = servicer.map(|ask| Arc::new(PyServicer(ask)) as Arc<dyn Servicer>);
         let behind = Behind { engine, ready, servicer };
         let port = py.detach(|| Port::open((host, port), behind, settings, tls));
-        Ok(Self(Mutex::new(port?)))
-    }
-
-    fn listening(&self) -> MutexGuard<'_, Port> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(Self(port?))
     }
 }
 
@@ -56,20 +52,20 @@ impl PyHttpPort {
 impl PyHttpPort {
     #[getter]
     fn port(&self) -> u16 {
-        self.listening().address().port()
+        self.0.address().port()
     }
 
     fn set_tls(&self, tls: Pem) -> PyResult<()> {
-        self.listening().set_tls(config_of(&tls, ALPN_HTTP1)?);
+        self.0.set_tls(config_of(&tls, ALPN_HTTP1)?);
         Ok(())
     }
 
     fn drain(&self) {
-        self.listening().drain();
+        self.0.drain();
     }
 
     fn stop(&self, py: Python<'_>, grace_s: f64) {
         let grace = Duration::try_from_secs_f64(grace_s).unwrap_or_default();
-        py.detach(|| self.listening().stop(grace));
+        py.detach(|| self.0.stop(grace));
     }
 }

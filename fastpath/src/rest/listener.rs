@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{LocalSet, spawn_local};
@@ -55,7 +56,7 @@ pub struct Port {
     engine: Arc<Engine>,
     mailbox: Arc<Mailbox>,
     tls: Arc<ArcSwapOption<ServerConfig>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Port {
@@ -96,7 +97,7 @@ impl Port {
                 std::process::abort();
             }
         })?;
-        Ok(Self { address, engine, mailbox, tls, thread: Some(thread) })
+        Ok(Self { address, engine, mailbox, tls, thread: Mutex::new(Some(thread)) })
     }
 
     /// The address that it listens on, with the port that was chosen.
@@ -116,13 +117,13 @@ impl Port {
     }
 
     /// Closes the port, after at most `grace` for connections that have been told to go.
-    pub fn stop(&mut self, grace: Duration) {
+    pub fn stop(&self, grace: Duration) {
         let until = Instant::now() + grace;
         while self.engine.metrics.http.open() > 0 && Instant::now() < until {
             std::thread::sleep(STOP_LOOK);
         }
         self.mailbox.send(News::Stop);
-        if let Some(thread) = self.thread.take() {
+        if let Some(thread) = self.thread.lock().take() {
             // A thread that panicked has ended too.
             let _ = thread.join();
         }
