@@ -129,18 +129,26 @@ tools: $(STAMPS)/packages ## grpcurl and what else in Go the tests drive, into b
 K8S_JOBS ?= 2
 .PHONY: k8s-test
 k8s-test: k8s-binaries k8s-images ## k8s/ before a real Kubernetes, built into build/k8s the first time; real pods where root is
-	@$(MAKE) --no-print-directory --keep-going --jobs $(K8S_JOBS) --output-sync=target k8s-pods k8s-servers k8s-simulations
+	@$(MAKE) --no-print-directory --keep-going --jobs $(K8S_JOBS) --output-sync=target K8S_BUILT=yes k8s-pods k8s-servers k8s-scaling k8s-simulations
+
+# Set where what these parts need has just been built.
+K8S_BUILT ?=
 
 .PHONY: k8s-simulations
-k8s-simulations: k8s-binaries ## the part of k8s-test with simulated nodes
-	nice -n 19 $(BIN)/python -m pytest k8s/tests --ignore k8s/tests/pods --ignore k8s/tests/nightly --ignore k8s/tests/test_leaving.py
+k8s-simulations: $(if $(K8S_BUILT),,k8s-binaries) ## the part of k8s-test with simulated nodes, but for scaling
+	nice -n 19 $(BIN)/python -m pytest k8s/tests --ignore k8s/tests/pods --ignore k8s/tests/nightly \
+		--ignore k8s/tests/test_leaving.py --ignore k8s/tests/test_scaling.py
+
+.PHONY: k8s-scaling
+k8s-scaling: $(if $(K8S_BUILT),,k8s-binaries) ## the part of k8s-test in which the autoscaler takes simulated pods to 200 and back
+	nice -n 19 $(BIN)/python -m pytest k8s/tests/test_scaling.py
 
 .PHONY: k8s-servers
 k8s-servers: $(STAMPS)/extension ## the part of k8s-test with processes of the server alone
 	nice -n 5 $(BIN)/python -m pytest k8s/tests/test_leaving.py
 
 .PHONY: k8s-pods
-k8s-pods: k8s-images ## the part of k8s-test with the image and real pods
+k8s-pods: $(if $(K8S_BUILT),,k8s-images) ## the part of k8s-test with the image and real pods
 	k8s/tests/pods/namespaces.sh $(BIN)/python -m pytest k8s/tests/pods
 
 .PHONY: k8s-nightly

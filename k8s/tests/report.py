@@ -22,6 +22,7 @@ class Part(enum.Enum):
     """A table of the report: its name, and the command that writes it."""
 
     SIMULATED = ("Simulated nodes and pods", "make k8s-simulations")
+    SCALING = ("Scaling of simulated pods", "make k8s-scaling")
     SERVERS = ("Real servers, without a cluster", "make k8s-servers")
     PODS = ("Real pods", "make k8s-pods")
     IMAGE = ("The image", "make k8s-pods")
@@ -66,7 +67,7 @@ def write_scaling(points: Sequence[tuple[float, float, int, int]], title: str) -
         + "".join([*marks, *lines])
         + "</svg>\n"
     )
-    add_row(Part.SIMULATED, "scaling", title)
+    add_row(Part.SCALING, "scaling", title)
 
 
 def add_row(part: Part, what: str, seen: str, *, control: bool = False) -> None:

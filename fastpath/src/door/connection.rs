@@ -18,7 +18,7 @@ use super::settings::{
 };
 use super::thread::IoThread;
 use super::{answer, forward, stream, unary};
-use crate::door::head::{Call, Route};
+use crate::door::head::{Asked, Call, Hot};
 use crate::http2::frame::{Frame, HEADER_BYTES, MIN_FRAME_BYTES, PREFACE, Reason};
 use crate::metrics::door::ClosedFor;
 
@@ -229,7 +229,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             match self.conversation.with(|protocol| protocol.frame(&frame, now))? {
                 Event::Nothing => {}
-                Event::Call(stream, call, has_ended) => self.begin(stream, call, has_ended, now),
+                Event::Call(stream, call, has_ended) => self.begin(stream, &call, has_ended, now),
                 Event::Data(stream, piece, has_ended) => {
                     unary::go_on(&self.thread, &self.conversation, stream, piece, has_ended);
                 }
@@ -243,15 +243,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(bytes.len() - rest.len())
     }
 
-    fn begin(&self, stream: u32, call: Rc<Call>, has_ended: bool, now: Instant) {
+    fn begin(&self, stream: u32, call: &Call, has_ended: bool, now: Instant) {
         let place = (&self.thread, &self.conversation);
-        match &call.route {
-            Ok(Route::Unary(method)) => {
-                let method = *method;
-                unary::begin(place, stream, (method, call), has_ended, now);
+        match &call.asked {
+            Ok(Asked::Hot(Hot::Unary(method), head)) => {
+                unary::begin(place, stream, (*method, *head), has_ended, now);
             }
-            Ok(Route::Stream(method)) => stream::begin(place, stream, (*method, &call)),
-            Ok(Route::Forward) => forward::begin(place, &self.peer, stream, &call.parts),
+            Ok(Asked::Hot(Hot::Stream(method), head)) => stream::begin(place, stream, (*method, *head)),
+            Ok(Asked::Forward(parts)) => forward::begin(place, &self.peer, stream, parts),
             Err(refusal) => answer::turn_away(&self.conversation, stream, refusal),
         }
     }

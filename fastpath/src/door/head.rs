@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName};
+use http::header::{CONTENT_TYPE, HeaderName};
 use http::request::Parts;
 use http::{Method as HttpMethod, StatusCode};
 
@@ -10,17 +10,26 @@ use crate::engine::Method;
 use crate::grpc::{Encoding, timeout};
 use crate::status::{Code, Status};
 
-const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-pub const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 pub const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
-/// Who answers a call.
+/// A hot method, which the engine answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
+pub enum Hot {
     Unary(Method),
     Stream(Method),
-    /// The servicer in Python.
-    Forward,
+}
+
+impl Hot {
+    /// The method of a path; none: it is the servicer's. A new hot method is added here and in `stream` or `unary`.
+    pub fn of(path: &[u8]) -> Option<Self> {
+        match path {
+            b"/inference.GRPCInferenceService/ModelInfer" => Some(Self::Unary(Method::ModelInfer)),
+            b"/penstock.v1.Prediction/Predict" => Some(Self::Unary(Method::Predict)),
+            b"/inference.GRPCInferenceService/ModelStreamInfer" => Some(Self::Stream(Method::ModelInfer)),
+            b"/penstock.v1.Prediction/PredictStream" => Some(Self::Stream(Method::Predict)),
+            _ => None,
+        }
+    }
 }
 
 /// What the engine's calls need of their head.
@@ -36,20 +45,17 @@ pub struct Head {
 /// What a header block says, read once for all calls that begin with it.
 #[derive(Debug)]
 pub struct Call {
-    pub parts: Parts,
     /// The length that its body has; none where that is not announced.
     pub content_length: Option<u64>,
-    pub route: Result<Route, Refusal>,
-    /// Of a call that the engine answers.
-    pub head: Result<Head, Refusal>,
+    pub asked: Result<Asked, Refusal>,
 }
 
-impl Call {
-    /// `preferred` is how answers are compressed where the caller takes that.
-    pub fn new(parts: Parts, content_length: Option<u64>, preferred: Encoding) -> Self {
-        let (route, head) = (route_of(&parts), Head::read(&parts.headers, preferred));
-        Self { parts, content_length, route, head }
-    }
+/// Who answers a call.
+#[derive(Debug)]
+pub enum Asked {
+    Hot(Hot, Head),
+    /// The servicer in Python, which gets all of it.
+    Forward(Box<Parts>),
 }
 
 /// Why a request is no call.
@@ -60,57 +66,86 @@ pub enum Refusal {
     Grpc(Box<Status>),
 }
 
-/// Which calls are answered here. A new hot method is added here and in `stream` or `unary`.
-fn route(path: &str) -> Route {
-    match path {
-        "/inference.GRPCInferenceService/ModelInfer" => Route::Unary(Method::ModelInfer),
-        "/penstock.v1.Prediction/Predict" => Route::Unary(Method::Predict),
-        "/inference.GRPCInferenceService/ModelStreamInfer" => Route::Stream(Method::ModelInfer),
-        "/penstock.v1.Prediction/PredictStream" => Route::Stream(Method::Predict),
-        _ => Route::Forward,
-    }
-}
-
-/// Whose call it is; not more is read of what is forwarded.
+/// Whether a call is one; not more is asked of what is forwarded.
 ///
 /// # Errors
 /// It is no gRPC call.
-fn route_of(parts: &Parts) -> Result<Route, Refusal> {
-    if parts.method != HttpMethod::POST {
-        return Err(Refusal::Http(StatusCode::METHOD_NOT_ALLOWED));
-    }
-    let content_type = parts.headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
-    let suffix = content_type.and_then(|value| value.strip_prefix(b"application/grpc"));
-    if !suffix.is_some_and(|suffix| matches!(suffix.first(), None | Some(b'+' | b';'))) {
-        return Err(Refusal::Http(StatusCode::UNSUPPORTED_MEDIA_TYPE));
-    }
-    Ok(route(parts.uri.path()))
+pub fn check(parts: &Parts) -> Result<(), Refusal> {
+    check_method(&parts.method)?;
+    let content_type = parts.headers.get(CONTENT_TYPE);
+    check_content_type(content_type.is_some_and(|value| is_grpc(value.as_bytes())))
 }
 
-impl Head {
-    /// Of a call that the engine answers; `preferred` is how answers are compressed where the caller takes that.
+fn check_method(method: &HttpMethod) -> Result<(), Refusal> {
+    if method == HttpMethod::POST { Ok(()) } else { Err(Refusal::Http(StatusCode::METHOD_NOT_ALLOWED)) }
+}
+
+fn check_content_type(is_grpc: bool) -> Result<(), Refusal> {
+    if is_grpc { Ok(()) } else { Err(Refusal::Http(StatusCode::UNSUPPORTED_MEDIA_TYPE)) }
+}
+
+fn is_grpc(content_type: &[u8]) -> bool {
+    let suffix = content_type.strip_prefix(b"application/grpc");
+    suffix.is_some_and(|suffix| matches!(suffix.first(), None | Some(b'+' | b';')))
+}
+
+/// The fields that are heeded of a hot call's head, of each the first.
+#[derive(Debug)]
+pub struct HeadFields {
+    /// How answers are compressed where the caller takes that.
+    preferred: Encoding,
+    is_grpc: Option<bool>,
+    timeout: Option<Result<Duration, Refusal>>,
+    encoding: Option<Result<Encoding, Refusal>>,
+    takes_preferred: Option<bool>,
+}
+
+impl HeadFields {
+    pub fn new(preferred: Encoding) -> Self {
+        Self { preferred, is_grpc: None, timeout: None, encoding: None, takes_preferred: None }
+    }
+
+    pub fn field(&mut self, name: &[u8], value: &[u8]) {
+        match name {
+            b"content-type" => {
+                self.is_grpc.get_or_insert_with(|| is_grpc(value));
+            }
+            b"grpc-timeout" => {
+                self.timeout.get_or_insert_with(|| read_timeout(value));
+            }
+            b"grpc-encoding" => {
+                let read = || Encoding::parse(value).map_err(Box::new).map_err(Refusal::Grpc);
+                self.encoding.get_or_insert_with(read);
+            }
+            b"grpc-accept-encoding" if self.preferred != Encoding::Identity => {
+                self.takes_preferred.get_or_insert_with(|| self.preferred.is_accepted_by(value));
+            }
+            _ => {}
+        }
+    }
+
+    /// The head that they make.
     ///
     /// # Errors
-    /// `Internal`: the timeout is none. `Unimplemented`: the encoding is not taken.
-    fn read(headers: &HeaderMap, preferred: Encoding) -> Result<Self, Refusal> {
-        let encoding = headers.get(GRPC_ENCODING).map(|value| Encoding::parse(value.as_bytes())).transpose();
-        let accepted = |value: &http::HeaderValue| preferred.is_accepted_by(value.as_bytes());
-        let answer_encoding = match preferred {
-            Encoding::Identity => Encoding::Identity,
-            _ if headers.get(GRPC_ACCEPT_ENCODING).is_some_and(accepted) => preferred,
-            _ => Encoding::Identity,
-        };
-        Ok(Self {
-            timeout: headers.get(GRPC_TIMEOUT).map(read_timeout).transpose()?,
-            encoding: encoding.map_err(Box::new).map_err(Refusal::Grpc)?.unwrap_or_default(),
-            answer_encoding,
+    /// It is no gRPC call. `Internal`: the timeout is none. `Unimplemented`: the encoding is not taken.
+    pub fn head(self, method: &HttpMethod) -> Result<Head, Refusal> {
+        check_method(method)?;
+        check_content_type(self.is_grpc == Some(true))?;
+        Ok(Head {
+            timeout: self.timeout.transpose()?,
+            encoding: self.encoding.transpose()?.unwrap_or_default(),
+            answer_encoding: if self.takes_preferred == Some(true) {
+                self.preferred
+            } else {
+                Encoding::Identity
+            },
         })
     }
 }
 
-fn read_timeout(value: &http::HeaderValue) -> Result<Duration, Refusal> {
-    timeout::parse(value.as_bytes()).ok_or_else(|| {
-        let shown: String = String::from_utf8_lossy(value.as_bytes()).chars().take(32).collect();
+fn read_timeout(value: &[u8]) -> Result<Duration, Refusal> {
+    timeout::parse(value).ok_or_else(|| {
+        let shown: String = String::from_utf8_lossy(value).chars().take(32).collect();
         let sentence = format!(
             "grpc-timeout {shown:?} is no timeout; it is one to eight digits and one of the units H, M, S, m, u and n."
         );
@@ -120,48 +155,65 @@ fn read_timeout(value: &http::HeaderValue) -> Result<Duration, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderValue, Request};
-
     use super::*;
-
-    fn parts(method: &str, path: &str, headers: &[(&'static str, &'static str)]) -> Parts {
-        let mut parts = Request::builder().method(method).uri(path).body(()).unwrap().into_parts().0;
-        for (name, value) in headers {
-            parts.headers.insert(*name, HeaderValue::from_static(value));
-        }
-        parts
-    }
 
     const GRPC: (&str, &str) = ("content-type", "application/grpc");
 
-    #[test]
-    fn hot_methods_are_answered_here_and_all_others_forwarded() {
-        let routed = |path| route_of(&parts("POST", path, &[GRPC])).ok();
-        assert_eq!(routed("/penstock.v1.Prediction/Predict"), Some(Route::Unary(Method::Predict)));
-        assert_eq!(
-            routed("/inference.GRPCInferenceService/ModelStreamInfer"),
-            Some(Route::Stream(Method::ModelInfer))
-        );
-        assert_eq!(routed("/grpc.health.v1.Health/Check"), Some(Route::Forward));
-        assert_eq!(routed("/nothing"), Some(Route::Forward));
+    fn read(
+        method: &HttpMethod,
+        headers: &[(&'static str, &'static str)],
+        preferred: Encoding,
+    ) -> Result<Head, Refusal> {
+        let mut fields = HeadFields::new(preferred);
+        for (name, value) in headers {
+            fields.field(name.as_bytes(), value.as_bytes());
+        }
+        fields.head(method)
     }
 
     #[test]
-    fn what_is_not_grpc_is_refused_as_http() {
-        let refused = |method, content_type| match route_of(&parts(method, "/a/b", content_type)) {
-            Err(Refusal::Http(status)) => Some(status.as_u16()),
-            _ => None,
+    fn hot_methods_are_answered_here_and_all_others_forwarded() {
+        assert_eq!(Hot::of(b"/penstock.v1.Prediction/Predict"), Some(Hot::Unary(Method::Predict)));
+        let stream = b"/inference.GRPCInferenceService/ModelStreamInfer";
+        assert_eq!(Hot::of(stream), Some(Hot::Stream(Method::ModelInfer)));
+        assert_eq!(Hot::of(b"/grpc.health.v1.Health/Check"), None);
+        assert_eq!(Hot::of(b"/penstock.v1.Prediction/Predict?x"), None);
+    }
+
+    #[test]
+    fn what_is_not_grpc_is_refused_as_http_whoever_would_answer() {
+        let refused = |method: &HttpMethod, content_type: Option<&'static str>| {
+            let mut request = http::Request::builder().method(method.clone()).uri("/a/b");
+            if let Some(content_type) = content_type {
+                request = request.header("content-type", content_type);
+            }
+            let forwarded = check(&request.body(()).unwrap().into_parts().0).err();
+            let headers: Vec<_> = content_type.map(|value| ("content-type", value)).into_iter().collect();
+            let hot = read(method, &headers, Encoding::Identity).err();
+            let code = |refusal: Option<Refusal>| match refusal {
+                Some(Refusal::Http(status)) => Some(status.as_u16()),
+                _ => None,
+            };
+            let (forwarded, hot) = (code(forwarded), code(hot));
+            assert_eq!(forwarded, hot);
+            hot
         };
-        assert_eq!(refused("GET", &[GRPC]), Some(405));
-        assert_eq!(refused("POST", &[]), Some(415));
-        assert_eq!(refused("POST", &[("content-type", "application/json")]), Some(415));
-        assert_eq!(refused("POST", &[("content-type", "application/grpc-web")]), Some(415));
-        assert_eq!(refused("POST", &[("content-type", "application/grpc+proto")]), None);
-        assert_eq!(refused("POST", &[("content-type", "application/grpc; charset=utf-8")]), None);
+        assert_eq!(refused(&HttpMethod::GET, None), Some(405));
+        assert_eq!(refused(&HttpMethod::POST, None), Some(415));
+        for (content_type, code) in [
+            ("application/json", Some(415)),
+            ("application/grpc-web", Some(415)),
+            ("application/grpc", None),
+            ("application/grpc+proto", None),
+            ("application/grpc; charset=utf-8", None),
+        ] {
+            assert_eq!(refused(&HttpMethod::POST, Some(content_type)), code, "{content_type}");
+        }
     }
 
     fn head(headers: &[(&'static str, &'static str)], preferred: Encoding) -> Result<Head, Code> {
-        Head::read(&parts("POST", "/a/b", headers).headers, preferred).map_err(|refusal| match refusal {
+        let headers = [&[GRPC], headers].concat();
+        read(&HttpMethod::POST, &headers, preferred).map_err(|refusal| match refusal {
             Refusal::Grpc(status) => status.code,
             Refusal::Http(_) => Code::Ok,
         })
@@ -171,6 +223,18 @@ mod tests {
     fn a_timeout_or_an_encoding_that_is_none_is_refused() {
         assert_eq!(head(&[("grpc-timeout", "1x")], Encoding::Identity).unwrap_err(), Code::Internal);
         assert_eq!(head(&[("grpc-encoding", "lzma")], Encoding::Identity).unwrap_err(), Code::Unimplemented);
+    }
+
+    #[test]
+    fn of_a_field_that_comes_twice_the_first_counts() {
+        let twice = [
+            ("grpc-timeout", "1S"),
+            ("grpc-timeout", "2S"),
+            ("grpc-encoding", "gzip"),
+            ("grpc-encoding", "x"),
+        ];
+        let read = head(&twice, Encoding::Identity).unwrap();
+        assert_eq!((read.timeout, read.encoding), (Some(Duration::from_secs(1)), Encoding::Gzip));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -195,11 +195,17 @@ impl Start {
             let thread =
                 IoThread::new(self.engine, self.settings, self.mailbox, Link::new(self.upstream), self.busy);
             let shared = self.shared;
-            thread
-                .carry(|socket, place| {
+            // A task of its own runs in the same turn as the connections that wake it. The future that is waited for here would
+            // have one of its own, and a system call before it.
+            let carrying = spawn_local(async move {
+                let connect = |socket, place| {
                     spawn_local(converse(socket, place, shared.tls.load_full(), Rc::clone(&thread)));
-                })
-                .await;
+                };
+                thread.carry(connect).await;
+            });
+            if let Err(failure) = carrying.await {
+                resume_unwind(failure.into_panic());
+            }
         });
     }
 }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use tokio::time::sleep_until;
 
 use super::answer;
-use super::head::{Call, Head};
+use super::head::Head;
 use super::http2::{Conversation, Ending, Handle};
 use super::stream_body::{NoMessage, StreamBody};
 use super::stream_calls::StreamCalls;
@@ -25,12 +25,8 @@ use crate::status::{Code, Status};
 pub fn begin(
     (thread, conversation): (&Rc<IoThread>, &Rc<Conversation>),
     stream: u32,
-    (method, call): (Method, &Call),
+    (method, head): (Method, Head),
 ) {
-    let head = match &call.head {
-        Ok(head) => *head,
-        Err(refusal) => return answer::turn_away(conversation, stream, refusal),
-    };
     let serving = Serving {
         method,
         deadline: head.timeout.map(|timeout| Instant::now() + timeout),

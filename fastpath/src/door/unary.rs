@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::answer;
 use super::body::UnaryBody;
-use super::head::Call;
+use super::head::Head;
 use super::http2::{Arriving, Conversation, Work};
 use super::settings::BODY_TIMEOUT;
 use super::thread::{IoThread, UnaryCall};
@@ -16,15 +16,12 @@ use crate::status::{Code, Status};
 pub fn begin(
     (thread, conversation): (&Rc<IoThread>, &Rc<Conversation>),
     stream: u32,
-    (method, call): (Method, Rc<Call>),
+    (method, head): (Method, Head),
     has_ended: bool,
     now: Instant,
 ) {
-    if let Err(refusal) = &call.head {
-        return answer::turn_away(conversation, stream, refusal);
-    }
     let body = UnaryBody::new(thread.settings.max_receive_bytes, &thread.unfinished);
-    let arriving = Arriving { method, call, body, since: now };
+    let arriving = Arriving { method, head, body, since: now };
     conversation.with(|protocol| protocol.set_work(stream, Work::Arrives(arriving)));
     if has_ended {
         go_on(thread, conversation, stream, &[], true);
@@ -57,11 +54,9 @@ fn finish(
     thread: &Rc<IoThread>,
     conversation: &Rc<Conversation>,
     stream: u32,
-    Arriving { method, call, mut body, .. }: Arriving,
+    Arriving { method, head, mut body, .. }: Arriving,
     last: &[u8],
 ) {
-    // One without a head was turned away.
-    let Ok(head) = &call.head else { return };
     match body.finish(last, head.encoding) {
         Ok(message) => {
             let conversation = Rc::clone(conversation);

@@ -2,12 +2,11 @@
 
 use std::rc::Rc;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
-use http::request::Parts;
-use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Method, Request, Uri};
+use http::header::HeaderMap;
+use http::uri::Authority;
 
-use crate::door::head::Call;
+use super::list::List;
+use crate::door::head::{Asked, Call};
 use crate::door::settings::MAX_HEADER_LIST_BYTES;
 use crate::grpc::Encoding;
 use crate::http2::frame::TABLE_BYTES;
@@ -20,9 +19,6 @@ const MOST_KEPT_BYTES: usize = 1024;
 const MOST_KEPT_FIELDS: usize = 32;
 /// What a header list counts for a field besides its name and value (section 6.5.2).
 const FIELD_BYTES: usize = 32;
-/// What HTTP/2 says in other ways (section 8.2.2).
-const OF_HTTP1: [&[u8]; 5] =
-    [b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"];
 
 /// Why a block begins no call, where the connection goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +36,13 @@ pub struct Blocks {
     oldest: usize,
     /// How answers are compressed for clients who take that.
     preferred: Encoding,
+    /// That of the last head, which the next one most likely has too.
+    authority: Option<Authority>,
 }
 
 impl Blocks {
     pub fn new(preferred: Encoding) -> Self {
-        Self { decoder: Decoder::new(TABLE_BYTES), known: Vec::new(), oldest: 0, preferred }
+        Self { decoder: Decoder::new(TABLE_BYTES), known: Vec::new(), oldest: 0, preferred, authority: None }
     }
 
     /// The call that a block begins.
@@ -56,14 +54,12 @@ impl Blocks {
             return Ok(Ok(Rc::clone(known)));
         }
         let (list, unchanged) = self.list(block)?;
-        if !unchanged {
-            self.known.clear();
-        }
         let call = match list.and_then(List::into_call) {
-            Ok((parts, length)) => Rc::new(Call::new(parts, length, self.preferred)),
+            Ok(call) => Rc::new(call),
             Err(no_call) => return Ok(Err(no_call)),
         };
-        if unchanged && block.len() <= MOST_KEPT_BYTES && call.parts.headers.len() <= MOST_KEPT_FIELDS {
+        let kept_fields = if let Ok(Asked::Forward(parts)) = &call.asked { parts.headers.len() } else { 0 };
+        if unchanged && block.len() <= MOST_KEPT_BYTES && kept_fields <= MOST_KEPT_FIELDS {
             self.keep(block, &call);
         }
         Ok(Ok(call))
@@ -84,20 +80,13 @@ impl Blocks {
     /// # Errors
     /// The bytes are no block, and the connection cannot go on.
     pub fn trailers(&mut self, block: &[u8]) -> Result<Result<HeaderMap, NoCall>, Error> {
-        let (list, unchanged) = self.list(block)?;
-        if !unchanged {
-            self.known.clear();
-        }
-        Ok(list.and_then(|list| {
-            let has_pseudo =
-                list.method.is_some() || list.path.is_some() || list.scheme || list.authority.is_some();
-            if has_pseudo { Err(NoCall::Malformed) } else { Ok(list.headers) }
-        }))
+        Ok(self.list(block)?.0.and_then(List::into_trailers))
     }
 
-    /// All fields are read whatever they are, because they may change the table.
+    /// The fields of a block, and whether it left the table as it was. All fields are read whatever they are, because they may
+    /// change the table.
     fn list(&mut self, block: &[u8]) -> Result<(Result<List, NoCall>, bool), Error> {
-        let mut list = List::default();
+        let mut list = List::new(self.preferred, self.authority.take());
         let mut size = 0_usize;
         let mut no_call = None;
         let unchanged = self.decoder.decode(block, |name, value| {
@@ -108,87 +97,20 @@ impl Blocks {
                 no_call = Some(NoCall::Malformed);
             }
         })?;
+        self.authority.clone_from(&list.authority);
+        if !unchanged {
+            self.known.clear();
+        }
         Ok((no_call.map_or(Ok(list), Err), unchanged))
-    }
-}
-
-/// The fields of a block.
-#[derive(Default)]
-struct List {
-    method: Option<Method>,
-    path: Option<PathAndQuery>,
-    authority: Option<Authority>,
-    scheme: bool,
-    headers: HeaderMap,
-    content_length: Option<u64>,
-    /// Pseudo-headers come first.
-    has_regular: bool,
-}
-
-impl List {
-    /// None: the request is malformed.
-    fn field(&mut self, name: &[u8], value: &[u8]) -> Option<()> {
-        if name.first() == Some(&b':') {
-            return if self.has_regular { None } else { self.pseudo(name, value) };
-        }
-        self.has_regular = true;
-        if OF_HTTP1.contains(&name) || (name == b"te" && value != b"trailers") {
-            return None;
-        }
-        // Refuses capital letters too (section 8.2.1).
-        let name = HeaderName::from_lowercase(name).ok()?;
-        if name == http::header::CONTENT_LENGTH {
-            let digits = Some(value).filter(|value| value.iter().all(u8::is_ascii_digit))?;
-            let length = std::str::from_utf8(digits).ok()?.parse().ok()?;
-            if self.content_length.replace(length).is_some_and(|before| before != length) {
-                return None;
-            }
-        }
-        self.headers.append(name, HeaderValue::from_bytes(value).ok()?);
-        Some(())
-    }
-
-    /// Each of the four at most once, and no other.
-    fn pseudo(&mut self, name: &[u8], value: &[u8]) -> Option<()> {
-        let is_second = match name {
-            b":method" => self.method.replace(Method::from_bytes(value).ok()?).is_some(),
-            b":path" => self.path.replace(PathAndQuery::try_from(value).ok()?).is_some(),
-            b":scheme" => {
-                Scheme::try_from(value).ok()?;
-                std::mem::replace(&mut self.scheme, true)
-            }
-            b":authority" if value.is_empty() => false,
-            b":authority" => self.authority.replace(Authority::try_from(value).ok()?).is_some(),
-            _ => return None,
-        };
-        (!is_second).then_some(())
-    }
-
-    /// The request, and what its `content-length` says.
-    fn into_call(self) -> Result<(Parts, Option<u64>), NoCall> {
-        let (method, path) = match (self.method, self.path, self.scheme) {
-            (Some(method), Some(path), true) => (method, path),
-            // It has neither (section 8.5), and is not taken whatever it asks for.
-            (Some(Method::CONNECT), None, false) => (Method::CONNECT, PathAndQuery::from_static("/")),
-            _ => return Err(NoCall::Malformed),
-        };
-        let mut uri = http::uri::Parts::default();
-        if self.authority.is_some() {
-            // Which one it was nobody asks; a URI with an authority has one.
-            uri.scheme = Some(Scheme::HTTP);
-        }
-        (uri.authority, uri.path_and_query) = (self.authority, Some(path));
-        let (mut parts, ()) = Request::new(()).into_parts();
-        parts.uri = Uri::from_parts(uri).map_err(|_| NoCall::Malformed)?;
-        parts.method = method;
-        parts.headers = self.headers;
-        Ok((parts, self.content_length))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::request::Parts;
+
     use super::*;
+    use crate::door::head::Hot;
     use crate::door::http2::fields::put_field;
 
     const HEAD: [(&str, &str); 3] = [(":method", "POST"), (":scheme", "http"), (":path", "/a/b")];
@@ -205,23 +127,49 @@ mod tests {
         Blocks::new(Encoding::Identity).call(&block(fields)).unwrap()
     }
 
+    const GRPC: (&str, &str) = ("content-type", "application/grpc");
+
+    fn forwarded(call: &Call) -> &Parts {
+        match &call.asked {
+            Ok(Asked::Forward(parts)) => parts,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn a_request_has_what_its_fields_say() {
-        let call = read(HEAD.into_iter().chain([
-            (":authority", "host:1"),
-            ("te", "trailers"),
-            ("x", "1"),
-            ("x", "2"),
-        ]))
-        .unwrap();
-        assert_eq!(call.parts.uri, "http://host:1/a/b");
-        assert_eq!(call.parts.headers.get_all("x").iter().collect::<Vec<_>>(), ["1", "2"]);
+        let more = [(":authority", "host:1"), ("te", "trailers"), GRPC, ("x", "1"), ("x", "2")];
+        let call = read(HEAD.into_iter().chain(more)).unwrap();
+        assert_eq!(forwarded(&call).uri, "http://host:1/a/b");
+        assert_eq!(forwarded(&call).headers.get_all("x").iter().collect::<Vec<_>>(), ["1", "2"]);
+    }
+
+    #[test]
+    fn an_authority_is_that_of_its_own_head() {
+        let mut blocks = Blocks::new(Encoding::Identity);
+        let mut uri = |authority: &[(&str, &str)]| {
+            let fields = HEAD.into_iter().chain(authority.iter().copied()).chain([GRPC]);
+            forwarded(&blocks.call(&block(fields)).unwrap().unwrap()).uri.to_string()
+        };
+        assert_eq!(uri(&[(":authority", "host:1")]), "http://host:1/a/b");
+        assert_eq!(uri(&[]), "/a/b");
+        assert_eq!(uri(&[(":authority", "host:2")]), "http://host:2/a/b");
+        assert_eq!(uri(&[(":authority", "host:1")]), "http://host:1/a/b");
+    }
+
+    #[test]
+    fn of_a_hot_call_its_head_is_what_is_kept() {
+        let head = [HEAD[0], HEAD[1], (":path", "/penstock.v1.Prediction/Predict")];
+        let call = read(head.into_iter().chain([GRPC, ("grpc-timeout", "1S"), ("x", "1")])).unwrap();
+        let Ok(Asked::Hot(hot, head)) = &call.asked else { panic!("{:?}", call.asked) };
+        assert_eq!(*hot, Hot::Unary(crate::engine::Method::Predict));
+        assert_eq!(head.timeout, Some(std::time::Duration::from_secs(1)));
     }
 
     #[test]
     fn a_block_that_came_before_is_the_same_call_until_the_table_changes() {
         let mut blocks = Blocks::new(Encoding::Identity);
-        let bytes = block(HEAD);
+        let bytes = block(HEAD.into_iter().chain([GRPC]));
         let first = blocks.call(&bytes).unwrap().unwrap();
         assert!(Rc::ptr_eq(&first, &blocks.call(&bytes).unwrap().unwrap()));
         // x: 1, put into the table.
@@ -230,9 +178,9 @@ mod tests {
         assert!(!Rc::ptr_eq(&first, &blocks.call(&bytes).unwrap().unwrap()));
         // The newest entry of the table.
         let referring = [bytes.as_slice(), b"\xbe"].concat();
-        assert_eq!(blocks.call(&referring).unwrap().unwrap().parts.headers["x"], "1");
+        assert_eq!(forwarded(&blocks.call(&referring).unwrap().unwrap()).headers["x"], "1");
         blocks.call(&[bytes.as_slice(), b"\x40\x01x\x012"].concat()).unwrap().unwrap();
-        assert_eq!(blocks.call(&referring).unwrap().unwrap().parts.headers["x"], "2");
+        assert_eq!(forwarded(&blocks.call(&referring).unwrap().unwrap()).headers["x"], "2");
     }
 
     #[test]
@@ -255,8 +203,11 @@ mod tests {
             &[(":method", "POST"), (":scheme", "http"), (":path", "/"), ("content-length", "+1")],
             &[(":method", "POST"), (":scheme", "http"), (":path", "no slash")],
         ];
+        let hot = "/inference.GRPCInferenceService/ModelInfer";
         for fields in faulty {
             assert_eq!(read(fields.iter().copied()).err(), Some(NoCall::Malformed), "{fields:?}");
+            let hot = fields.iter().map(|(name, value)| (*name, if *value == "/a/b" { hot } else { *value }));
+            assert_eq!(read(hot).err(), Some(NoCall::Malformed), "{fields:?}");
         }
     }
 
@@ -267,8 +218,8 @@ mod tests {
         let changing =
             [block(HEAD.into_iter().chain([("y", long.as_str())])).as_slice(), b"\x40\x01x\x011"].concat();
         assert_eq!(blocks.call(&changing).unwrap().err(), Some(NoCall::TooLong));
-        let referring = [block(HEAD).as_slice(), b"\xbe"].concat();
-        assert_eq!(blocks.call(&referring).unwrap().unwrap().parts.headers["x"], "1");
+        let referring = [block(HEAD.into_iter().chain([GRPC])).as_slice(), b"\xbe"].concat();
+        assert_eq!(forwarded(&blocks.call(&referring).unwrap().unwrap()).headers["x"], "1");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! again by its bytes, a message is read where it lies, and all answers of a turn leave with one write.
 //!
 //! `protocol` is given frames and gives events and bytes; it has no socket, no clock and no tasks. `receive` reads frames into
-//! it, `send` writes answers out of it, `blocks` and `fields` are their HPACK, `strikes` counts what only keeps it busy. A
+//! it, `send` writes answers out of it, `blocks`, `list` and `fields` are their HPACK, `strikes` counts what only keeps it busy. A
 //! `conversation` is the protocol as its connection, its calls and their tasks share it, and a `handle` is one stream as a task
 //! reads and writes it.
 
@@ -10,6 +10,7 @@ mod blocks;
 mod conversation;
 mod fields;
 mod handle;
+mod list;
 mod protocol;
 mod receive;
 mod send;

@@ -1,6 +1,5 @@
 //! One stream: whose call it is, its windows, and what lies there for a task to read or for its client to make room for.
 
-use std::rc::Rc;
 use std::task::Waker;
 use std::time::Instant;
 
@@ -9,7 +8,7 @@ use http::HeaderMap;
 use tokio::task::AbortHandle;
 
 use crate::door::body::UnaryBody;
-use crate::door::head::Call;
+use crate::door::head::{Call, Head};
 use crate::engine::Method;
 use crate::grpc::Framed;
 
@@ -29,7 +28,7 @@ pub enum Work {
 /// A unary call on its way in.
 pub struct Arriving {
     pub method: Method,
-    pub call: Rc<Call>,
+    pub head: Head,
     pub body: UnaryBody,
     pub since: Instant,
 }

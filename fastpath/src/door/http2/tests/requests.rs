@@ -1,6 +1,7 @@
 //! What a client's frames mean, which of them are faults, and which end the connection.
 
 use super::*;
+use crate::door::head::Head;
 use crate::door::settings::{
     CONNECTION_WINDOW_BYTES, EARLY_RESETS, MAX_BLOCK_FRAMES, MAX_FAULTS, STREAM_WINDOW_BYTES,
 };
@@ -260,9 +261,11 @@ fn calls_that_arrive_are_counted_whatever_becomes_of_them() {
         let payload = &head(&[]);
         let frame = Frame { kind: frame::HEADERS, flags: frame::END_HEADERS, stream, payload };
         let event = both.0.frame(&frame, Instant::now());
-        let Ok(Event::Call(_, call, _)) = event else { panic!("no call") };
+        assert!(matches!(event, Ok(Event::Call(..))));
         let body = UnaryBody::new(1 << 20, &std::rc::Rc::default());
-        let arriving = Arriving { method: Method::Predict, call, body, since: Instant::now() };
+        let (encoding, answer_encoding) = (Encoding::Identity, Encoding::Identity);
+        let head = Head { timeout: None, encoding, answer_encoding };
+        let arriving = Arriving { method: Method::Predict, head, body, since: Instant::now() };
         both.0.set_work(stream, Work::Arrives(arriving));
     };
     (0..STREAMS).for_each(|count| arrives(&mut both, 2 * count + 1));
