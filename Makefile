@@ -124,12 +124,13 @@ tools: $(STAMPS)/packages ## grpcurl and what else in Go the tests drive, into b
 	@tests/tools.sh $(GO_BIN)
 	@$(BIN)/python k8s/tests/schemas.py build/k8s/schemas
 
-# What is built is built first, so that no build takes the time of what is measured. The parts run side by side: all of them mostly wait, and
-# what has no calls to answer yields where two want a core.
+# What is built is built first, so that no build takes the time of what is measured. The parts run side by side, the longest first: all of them mostly
+# wait, and what has no calls to answer yields where two want a core.
 K8S_JOBS ?= 2
 .PHONY: k8s-test
 k8s-test: k8s-binaries k8s-images ## k8s/ before a real Kubernetes, built into build/k8s the first time; real pods where root is
-	@$(MAKE) --no-print-directory --keep-going --jobs $(K8S_JOBS) --output-sync=target K8S_BUILT=yes k8s-pods k8s-servers k8s-scaling k8s-simulations
+	@$(MAKE) --no-print-directory --keep-going --jobs $(K8S_JOBS) --output-sync=target K8S_BUILT=yes \
+		k8s-pods k8s-simulations k8s-servers k8s-scaling
 
 # Set where what these parts need has just been built.
 K8S_BUILT ?=
@@ -144,7 +145,7 @@ k8s-scaling: $(if $(K8S_BUILT),,k8s-binaries) ## the part of k8s-test in which t
 	nice -n 19 $(BIN)/python -m pytest k8s/tests/test_scaling.py
 
 .PHONY: k8s-servers
-k8s-servers: $(STAMPS)/extension ## the part of k8s-test with processes of the server alone
+k8s-servers: $(if $(K8S_BUILT),,$(STAMPS)/extension) ## the part of k8s-test with processes of the server alone
 	nice -n 5 $(BIN)/python -m pytest k8s/tests/test_leaving.py
 
 .PHONY: k8s-pods
