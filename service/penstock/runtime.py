@@ -49,7 +49,7 @@ def load_torchscript(
     intra_op_threads: int = 1,
     gently: bool = False,
 ) -> Callable[..., Any]:
-    """What runs a model, frozen, on the CPU, for inference alone. Raises ModelLoadError.
+    """What runs a model on the CPU, frozen unless it has hooks, for inference alone. Raises ModelLoadError.
 
     `called`, `sha256` and `gently` as in `torchscript.load`; `intra_op_threads` are those of the models that
     serve. The bytes are as trusted as code is: TorchScript can do what a program can.
@@ -63,12 +63,12 @@ def load_torchscript(
             file, called=called, sha256=sha256, intra_op_threads=intra_op_threads, gently=gently
         )
         module = torchscript.freeze(loaded, intra_op_threads)
+        # A call of the module itself takes a microsecond longer, in Python, to look for hooks.
+        forward: Callable[..., Any] = module if torchscript.has_hooks(module) else module.forward
     except ModelLoadError:
         raise
     except Exception as error:
         raise ModelLoadError(f"{file.name} does not load: {_reason(error)}") from error
-    # A call of the module itself takes a microsecond longer, in Python, to look for hooks.
-    forward: Callable[..., Any] = module if torchscript.has_hooks(module) else module.forward
     return forward
 
 

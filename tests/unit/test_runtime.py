@@ -250,6 +250,20 @@ def test_a_file_that_is_no_model_is_a_load_error(tmp_path: Path) -> None:
         runtime.load_torchscript(file)
 
 
+def test_a_model_without_forward_is_a_load_error(tmp_path: Path) -> None:
+    class Exported(torch.nn.Module):
+        @torch.jit.export
+        def score(self, x: torch.Tensor) -> torch.Tensor:
+            return x
+
+    path = tmp_path / "model.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(Exported().eval()), path)
+    with path.open("rb") as file, pytest.raises(ModelLoadError, match=r"model\.pt does not load: .*forward"):
+        runtime.load_torchscript(file)
+
+
 def test_a_truncated_model_is_a_load_error(tmp_path: Path) -> None:
     path = models.write_mlp(tmp_path) / "1" / "model.pt"
     path.write_bytes(path.read_bytes()[:-100])

@@ -14,7 +14,7 @@ const MAX_SKIPPED: u32 = 15;
 /// all are awake.
 const LONGER_AFTER_A_FAILURE: u32 = 2;
 
-/// Looks between two times that the thread gives way: about a microsecond. Giving way is a system call, takes the lock of the
+/// Looks between two times that the thread gives way: one to three microseconds. Giving way is a system call, takes the lock of the
 /// core's scheduler, which others need to wake somebody there, and leaves less of the caches to the work that comes next.
 const LOOKS: u32 = 64;
 

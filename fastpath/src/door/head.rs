@@ -20,7 +20,7 @@ pub enum Hot {
 }
 
 impl Hot {
-    /// The method of a path; none: it is the servicer's. A new hot method is added here and in `stream` or `unary`.
+    /// The method of a path, which has no query; none: it is the servicer's. A new hot method is added here and in `stream` or `unary`.
     pub fn of(path: &[u8]) -> Option<Self> {
         match path {
             b"/inference.GRPCInferenceService/ModelInfer" => Some(Self::Unary(Method::ModelInfer)),

@@ -124,15 +124,16 @@ impl IoThread {
         self.busy.did(1);
         let token = self.waiting.borrow_mut().insert(Waiting { caller, ticket: None });
         let asked = Caller { outbox: Arc::clone(&self.outbox), token, timeout };
+        // Where all are refused he has nothing to carry, and still ends the turn.
+        if let Some(postman) = self.postman.take() {
+            postman.wake();
+        }
         match self.engine.decode(method, message, asked) {
             Ok(decoded) => {
                 if let Some(waiting) = self.waiting.borrow_mut().get_mut(token) {
                     waiting.ticket = Some(Arc::clone(decoded.ticket()));
                 }
                 self.decoded.borrow_mut().push(decoded);
-                if let Some(postman) = self.postman.take() {
-                    postman.wake();
-                }
                 Some(token)
             }
             Err(status) => {
@@ -211,7 +212,7 @@ impl IoThread {
         poll_fn(|context| {
             loop {
                 if self.enqueue() && self.waiting.borrow().len() == 1 {
-                    // Nobody else is kept waiting.
+                    // No other call waits for an answer.
                     let awake = self.mailbox.spin(&mut spin);
                     self.busy.waited(awake);
                     self.engine.metrics.process.waited(awake);

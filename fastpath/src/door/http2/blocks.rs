@@ -97,7 +97,8 @@ impl Blocks {
                 no_call = Some(NoCall::Malformed);
             }
         })?;
-        self.authority.clone_from(&list.authority);
+        let is_kept = |authority: &&Authority| authority.as_str().len() <= MOST_KEPT_BYTES;
+        self.authority = list.authority.as_ref().filter(is_kept).cloned();
         if !unchanged {
             self.known.clear();
         }

@@ -143,7 +143,8 @@ impl List {
 
 /// Whether this may be a field's name (RFC 9110, section 5.1), in lower case; a quotation mark too, as for `HeaderName`.
 fn is_name(name: &[u8]) -> bool {
-    let is_token = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'!'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~');
+    const MARKS: &[u8] = b"!\"#$%&'*+-.^_`|~";
+    let is_token = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-') || MARKS.contains(byte);
     !name.is_empty() && name.iter().all(is_token)
 }
 
