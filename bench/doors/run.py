@@ -28,7 +28,7 @@ _SAMPLES = 64
 # Of the peak that a closed loop showed: as busy as a service should be.
 _OPEN_LOOP_SHARE = 0.7
 _OPEN_LOOP_S = 4.0
-# Beyond this the generator itself falls behind its schedule; no server gets there on two cores that it shares.
+# Beyond this the generator itself falls behind its schedule, on two cores that it shares with the server.
 _MOST_CALLS_PER_S = 250_000.0
 _MODEL_CALLS = 2_000
 
