@@ -1,6 +1,6 @@
 //! Whether to wait awake for a moment before sleeping, learned from whether that has paid.
 //!
-//! Where one caller sends one call after the other, three threads wake each other in turn, and each wake takes longer
+//! Where one caller, or a few, send one call after the other, three threads wake each other in turn, and each wake takes longer
 //! than the model's run. A thread that is still awake when its turn comes takes nothing: the call is four times as fast, and costs
 //! less CPU too. Where what is waited for does not come in time, waiting awake only burns the core, and is tried ever more
 //! seldom.
@@ -17,6 +17,10 @@ const LONGER_AFTER_A_FAILURE: u32 = 2;
 /// Looks between two times that the thread gives way: one to three microseconds. Giving way is a system call, takes the lock of the
 /// core's scheduler, which others need to wake somebody there, and leaves less of the caches to the work that comes next.
 const LOOKS: u32 = 64;
+
+/// So many calls under way are few: threads wait awake for them. With more, hardly a wait is left to be shortened, and it costs CPU
+/// (docs/performance.md).
+pub const FEW: usize = 4;
 
 /// What one thread has learned.
 #[derive(Debug)]

@@ -18,6 +18,7 @@ use super::settings::Settings;
 use super::stream_calls::StreamCalls;
 use super::unfinished::Unfinished;
 use super::upstream::Link;
+use crate::batch::spin::FEW;
 use crate::batch::{Outbox, Spin, Ticket, Tokens};
 use crate::engine::{Caller, Decoded, Engine, Method};
 use crate::grpc::Encoding;
@@ -25,7 +26,7 @@ use crate::metrics::busy::{BusyTime, thread_cpu_time};
 use crate::metrics::door::DoorMetrics;
 use crate::status::Status;
 
-/// How long the thread waits awake for the answer to the only call that it has: the way to a model thread that must be
+/// How long the thread waits awake for the answer to the few calls that it has: the way to a model thread that must be
 /// woken, a small model's run, and the way back.
 const SPIN: Duration = Duration::from_micros(100);
 
@@ -211,8 +212,7 @@ impl IoThread {
         let mut gave_way = Duration::ZERO;
         poll_fn(|context| {
             loop {
-                if self.enqueue() && self.waiting.borrow().len() == 1 {
-                    // No other call waits for an answer.
+                if self.enqueue() && self.waiting.borrow().len() <= FEW {
                     let awake = self.mailbox.spin(&mut spin);
                     self.busy.waited(awake);
                     self.engine.metrics.process.waited(awake);

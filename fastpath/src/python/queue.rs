@@ -10,12 +10,13 @@ use pyo3::prelude::*;
 use super::batch::{Bridge, PyBatch, Source};
 use super::warmup::WarmUp;
 use crate::batch::linger::Linger;
+use crate::batch::spin::FEW;
 use crate::batch::{BufferPool, Spin};
 use crate::engine::Version;
 use crate::features::RowBlock;
 use crate::metrics::Metrics;
 
-/// How long a model thread waits awake for the next call of a caller who was alone: its way back, the caller's own time, and
+/// How long a model thread waits awake for the next call of one who was among few: its way back, the caller's own time, and
 /// the way here, where each of them first has to be woken. With 20 µs the first such call never met a thread awake.
 const SPIN: Duration = Duration::from_micros(100);
 
@@ -67,7 +68,7 @@ impl PyQueue {
             max_send_bytes: self.max_send_bytes,
             linger: self.lingers.then(Mutex::default),
             spin: Mutex::new(Spin::new(SPIN)),
-            alone: AtomicBool::new(false),
+            of_few: AtomicBool::new(false),
         }
     }
 
@@ -107,8 +108,8 @@ pub struct Batches {
     linger: Option<Mutex<Linger>>,
     /// Where batches do not linger.
     spin: Mutex<Spin>,
-    /// The last batch was of one request: its caller may send the next one soon.
-    alone: AtomicBool,
+    /// The last batch was of few requests: their callers may send the next ones soon.
+    of_few: AtomicBool,
 }
 
 #[pymethods]
@@ -121,7 +122,7 @@ impl Batches {
         // The batch is formed with the GIL held: what arrived while this thread waited for it runs with the rest.
         while py.detach(|| {
             let queue = &self.version.queue;
-            if self.linger.is_none() && self.alone.load(Ordering::Relaxed) {
+            if self.linger.is_none() && self.of_few.load(Ordering::Relaxed) {
                 let awake = queue.spin(&mut self.spin.lock().unwrap_or_else(PoisonError::into_inner));
                 self.metrics.process.waited(awake);
             }
@@ -132,7 +133,7 @@ impl Batches {
             open
         }) {
             if let Some(batch) = self.version.queue.try_next(Instant::now()) {
-                self.alone.store(batch.requests().len() == 1, Ordering::Relaxed);
+                self.of_few.store(batch.requests().len() <= FEW, Ordering::Relaxed);
                 return Some(PyBatch::new(
                     Source::Queue { version: Arc::clone(&self.version), batch },
                     Arc::clone(&self.pool),
