@@ -1,6 +1,6 @@
 # The one door for commands: people and continuous integration use the same targets.
 #
-# Set-up is four steps (the virtual environment, torch, the packages, the extension) and the example models;
+# Set-up is five steps (the virtual environment, torch, the packages, the Rust code, the extension) and the example models;
 # each leaves a stamp and runs again only when what it is made from has changed.
 
 SHELL := /bin/sh
@@ -120,9 +120,12 @@ kserve: $(STAMPS)/extension ## KServe's own client against the server, in an env
 		else rm -rf $(KSERVE); echo "kserve: its client could not be installed, skipped"; fi
 
 .PHONY: tools
-tools: $(STAMPS)/packages ## grpcurl and what else in Go the tests drive, into build/bin; without Go those tests skip
-	@tests/tools.sh $(GO_BIN)
+tools: go-tools $(STAMPS)/packages ## grpcurl and what else in Go the tests drive, into build/bin; without Go those tests skip
 	@$(BIN)/python k8s/tests/schemas.py build/k8s/schemas
+
+.PHONY: go-tools
+go-tools:
+	@tests/tools.sh $(GO_BIN)
 
 # What is built is built first, so that no build takes the time of what is measured. The parts run side by side, the longest first: all of them mostly
 # wait, and what has no calls to answer yields where two want a core.
@@ -264,8 +267,14 @@ $(STAMPS)/packages: pyproject.toml $(STAMPS)/torch
 	@$(pip) install --group dev
 	@touch $@
 
-$(STAMPS)/extension: $(RUST_SOURCES) pyproject.toml $(STAMPS)/packages | needs
-	@echo "setup: the extension, in release mode"
+# Needs none of the packages: `make --jobs 2` compiles while they are downloaded.
+$(STAMPS)/compiled: $(RUST_SOURCES) $(STAMPS)/python
+	@echo "setup: the extension's Rust, in release mode"
+	@cargo build --quiet --release --locked --package fastpath --features python
+	@touch $@
+
+$(STAMPS)/extension: pyproject.toml $(STAMPS)/compiled $(STAMPS)/packages | needs
+	@echo "setup: the extension"
 	@PIP_QUIET=1 $(BIN)/maturin develop --release --extras examples --quiet
 	@touch $@
 
