@@ -253,6 +253,7 @@ $(STAMPS)/python: | needs
 	@echo "setup: virtual environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV) || { echo "setup: $(PYTHON) has no venv module (Debian: apt install python3-venv)" >&2; exit 1; }
 	@$(pip) install 'pip>=25.1'
+	@$(pip) install --group build
 	@mkdir -p $(STAMPS) && touch $@
 
 # A wheel folder is asked first and alone, so that the index can never answer with another build.
@@ -267,10 +268,10 @@ $(STAMPS)/packages: pyproject.toml $(STAMPS)/torch
 	@$(pip) install --group dev
 	@touch $@
 
-# Needs none of the packages: `make --jobs 2` compiles while they are downloaded.
+# Needs none of the packages: `make --jobs 3` compiles while they are downloaded.
 $(STAMPS)/compiled: $(RUST_SOURCES) $(STAMPS)/python
 	@echo "setup: the extension's Rust, in release mode"
-	@cargo build --quiet --release --locked --package fastpath --features python
+	@$(BIN)/maturin develop --release --skip-install --quiet
 	@touch $@
 
 $(STAMPS)/extension: pyproject.toml $(STAMPS)/compiled $(STAMPS)/packages | needs
