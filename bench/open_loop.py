@@ -19,7 +19,8 @@ _MORE_S = 60.0
 class Schedule:
     """So many calls a second for so many seconds; `answer_bytes` is the size of a right answer.
 
-    Latencies count after `warm_up_s`; answers may come up to `drain_s` after the last call.
+    Latencies count after `warm_up_s`; answers may come up to `drain_s` after the last call. Calls that are due within
+    `tick_us` go out together: the longer, the less CPU the generator takes, and up to so much is part of a latency.
     """
 
     address: str
@@ -31,6 +32,7 @@ class Schedule:
     warm_up_s: float = 0.5
     drain_s: float = 5.0
     connections: int = 16
+    tick_us: int = 50
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def run(schedule: Schedule, folder: Path) -> OpenLoopResult:
         *("--message", str(message), "--answer-bytes", str(schedule.answer_bytes)),
         *("--rate", str(schedule.rate), "--duration-s", str(schedule.duration_s)),
         *("--warm-up-s", str(schedule.warm_up_s), "--drain-s", str(schedule.drain_s)),
-        *("--connections", str(schedule.connections)),
+        *("--connections", str(schedule.connections), "--tick-us", str(schedule.tick_us)),
     ]
     return run_program(command, schedule)
 
