@@ -274,7 +274,7 @@ $(STAMPS)/compiled: $(RUST_SOURCES) $(STAMPS)/python
 	@$(BIN)/maturin develop --release --skip-install --quiet
 	@touch $@
 
-$(STAMPS)/extension: pyproject.toml $(STAMPS)/compiled $(STAMPS)/packages | needs
+$(STAMPS)/extension: pyproject.toml $(STAMPS)/packages $(STAMPS)/compiled | needs
 	@echo "setup: the extension"
 	@PIP_QUIET=1 $(BIN)/maturin develop --release --extras examples --quiet
 	@touch $@

@@ -18,8 +18,8 @@ const LONGER_AFTER_A_FAILURE: u32 = 2;
 /// core's scheduler, which others need to wake somebody there, and leaves less of the caches to the work that comes next.
 const LOOKS: u32 = 64;
 
-/// So many calls under way are few: threads wait awake for them. With more, hardly a wait is left to be shortened, and it costs CPU
-/// (docs/performance.md).
+/// So many calls under way are few: threads wait awake for them. With more there are hardly more calls
+/// a second, and each costs more CPU (docs/performance.md).
 pub const FEW: usize = 4;
 
 /// What one thread has learned.
